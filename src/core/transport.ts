@@ -1,0 +1,55 @@
+/**
+ * One request and the response to it, as far as sessions are concerned. An adapter makes one from what its
+ * framework hands it; nothing else of a framework reaches the core.
+ */
+export interface Exchange {
+  /** The request's method in upper case. */
+  readonly method: string
+  /** The path and query of the request, as sent: `/cart?x=1`. */
+  readonly url: string
+  /** The request came over https, as far as the framework trusts what a proxy says. */
+  readonly secure: boolean
+  /** The port the server listens on, where it is known. */
+  readonly port: number | undefined
+  /** A request header by its lower-case name. Several of one name are joined as HTTP joins them. */
+  header(name: string): string | undefined
+  /** A header of the response as set so far, by its lower-case name. */
+  responseHeader(name: string): string | undefined
+  setResponseHeader(name: string, value: string): void
+  /** Adds one more header of this name and leaves the others alone. */
+  appendResponseHeader(name: string, value: string): void
+  /** The status line has left, or can no longer be changed. */
+  readonly headSent: boolean
+  /** The framework's own request, for hooks. */
+  readonly request: unknown
+}
+
+/** What a response tells the visitor about the token. */
+export interface TokenHandout {
+  /** The token to keep; undefined to forget the one they have. */
+  readonly token: string | undefined
+  /** When the session ends, milliseconds since the epoch. */
+  readonly expiresAt: number
+  /** Core's clock. */
+  readonly now: number
+  /** The session has an expiry of its own, so the visitor should keep the token until then. */
+  readonly lasting: boolean
+  /** Settings for this response only, as `session.cookie.set` took them. */
+  readonly overrides: Readonly<Record<string, unknown>> | undefined
+}
+
+/** How the token travels. */
+export interface Transport {
+  /** The texts offered as tokens by this request, best first. Their form has not been checked. */
+  read(exchange: Exchange): readonly string[]
+  /** Puts the token on the response, or clears it. Called at most once per response. */
+  write(exchange: Exchange, handout: TokenHandout): void
+  /** Why a token cannot reach the visitor on this response. A new session is then not stored, since nobody could return to it. */
+  refuses?(exchange: Exchange): string | undefined
+  /** Checks settings for one response; throws `ERR_SESSION_OPTION`. */
+  checkOverrides?(overrides: Readonly<Record<string, unknown>>): void
+  /** The name under which the token travels: of the cookie, header or field. */
+  nameFor?(exchange: Exchange): string
+  /** The response depends on this request header once the session was read: `Cookie`, `Authorization`. */
+  readonly vary?: string
+}

@@ -1,0 +1,14 @@
+import { defineConfig } from 'vitest/config'
+
+export default defineConfig({
+  resolve: { conditions: ['sojourn:source'] },
+  ssr: { resolve: { conditions: ['sojourn:source', 'node', 'import', 'default'] } },
+  test: {
+    include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
+    exclude: ['**/node_modules/**', 'test/runtimes/**/node_modules/**', 'test/frameworks/**/node_modules/**'],
+    pool: 'forks',
+    testTimeout: 30_000,
+    hookTimeout: 120_000,
+    coverage: { provider: 'v8', include: ['src/core/**'], exclude: ['**/*.test.ts', '**/*.test-d.ts'], reporter: ['text', 'json-summary'] },
+  },
+})

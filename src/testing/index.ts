@@ -1,0 +1,1 @@
+export { describeStore, type DescribeStoreOptions, type Runner, type StoreUnderTest } from './describe-store.ts'

@@ -1,8 +1,14 @@
 import { strict as assert } from 'node:assert'
 import type { Awaitable, Store } from '../core/store.ts'
+import { historyCases } from './store-cases/histories.ts'
+import { indexCases } from './store-cases/index-terms.ts'
+import { oddityCases } from './store-cases/oddities.ts'
 import { patchCases } from './store-cases/patches.ts'
+import { raceCases } from './store-cases/races.ts'
 import { recordCases } from './store-cases/records.ts'
+import { sweepCases } from './store-cases/sweeps.ts'
 import type { Capability, StoreCase } from './store-cases/trial.ts'
+import { valueCases } from './store-cases/values.ts'
 
 /** A test runner's two functions: vitest's, jest's and node:test's fit. */
 export interface Runner {
@@ -31,7 +37,7 @@ export interface DescribeStoreOptions {
   readonly maxBytes?: number
 }
 
-const cases: readonly StoreCase[] = [...recordCases, ...patchCases]
+const cases: readonly StoreCase[] = [...recordCases, ...patchCases, ...valueCases, ...indexCases, ...sweepCases, ...raceCases, ...oddityCases, ...historyCases]
 
 /**
  * Declares one test for each rule that every store obeys (docs/writing-a-store.md). `open` is called for each

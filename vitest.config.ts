@@ -9,6 +9,6 @@ export default defineConfig({
     pool: 'forks',
     testTimeout: 30_000,
     hookTimeout: 120_000,
-    coverage: { provider: 'v8', include: ['src/core/**'], exclude: ['**/*.test.ts', '**/*.test-d.ts'], reporter: ['text', 'json-summary'] },
+    coverage: { provider: 'v8', include: ['src/core/**'], exclude: ['**/*.test.ts', '**/*.test-d.ts'], reporter: ['text', 'json-summary'], thresholds: { lines: 95 } },
   },
 })

@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config'
 
 export default defineConfig({
   resolve: { conditions: ['sojourn:source'] },
-  ssr: { resolve: { conditions: ['sojourn:source', 'node', 'import', 'default'] } },
+  ssr: { resolve: { conditions: ['sojourn:source', 'node'] } },
   test: {
     include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
     exclude: ['**/node_modules/**', 'test/runtimes/**/node_modules/**', 'test/frameworks/**/node_modules/**'],

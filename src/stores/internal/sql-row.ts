@@ -1,0 +1,79 @@
+import { unreadable, recordFrom, makeEntries, type Entries, type SessionRecord } from '../../core/record.ts'
+import { RECORD_COLUMNS } from './sql-names.ts'
+
+/** A row's values in the order of the statement, whether the driver makes arrays or objects of rows. */
+export function valuesOf(row: unknown): readonly unknown[] {
+  if (Array.isArray(row)) return row
+  return typeof row === 'object' && row !== null ? Object.values(row) : []
+}
+
+/**
+ * The record in the values of {@link RECORD_COLUMNS}. `terms` and `entries` are JSON text; `decode` undoes what
+ * was done to texts that the backend cannot hold. Throws `ERR_SESSION_UNREADABLE`.
+ */
+export function recordFromRow(values: readonly unknown[], decode: (text: string) => string): SessionRecord {
+  const row = Object.fromEntries(RECORD_COLUMNS.map((column, at) => [column, values[at]]))
+  const previousHash = textOf(row['previousHash'])
+  const endedBecause = textOf(row['endedBecause'])
+  return recordFrom({
+    version: numberOf(row['version']),
+    createdAt: numberOf(row['createdAt']),
+    touchedAt: numberOf(row['touchedAt']),
+    expiresAt: numberOf(row['expiresAt']),
+    tokenHash: textOf(row['tokenHash']),
+    previous: isNull(previousHash) ? undefined : { tokenHash: previousHash, rotatedAt: numberOf(row['rotatedAt']) },
+    nonce: textOf(row['nonce']),
+    index: parse(row['terms']),
+    entries: decoded(parse(row['entries']), decode),
+    ended: isNull(endedBecause) ? undefined : { because: endedBecause, at: numberOf(row['endedAt']) },
+  })
+}
+
+/** A whole number in any shape a driver gives to a 64-bit integer; anything else stays as it is. */
+export function numberOf(value: unknown): unknown {
+  if (typeof value === 'bigint') return Number(value)
+  return typeof value === 'string' && /^-?\d+$/.test(value) ? Number(value) : value
+}
+
+/** A text in any shape a driver gives to text and binary columns; anything else stays as it is. */
+export function textOf(value: unknown): unknown {
+  return value instanceof Uint8Array ? Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString() : value
+}
+
+function isNull(value: unknown): boolean {
+  return value === undefined || value === null
+}
+
+function parse(value: unknown): unknown {
+  const text = textOf(value)
+  if (typeof text !== 'string') throw unreadable('a column holds no text')
+  try {
+    return JSON.parse(text)
+  } catch (cause) {
+    throw unreadable('a column holds no JSON', cause)
+  }
+}
+
+function decoded(entries: unknown, decode: (text: string) => string): unknown {
+  if (typeof entries !== 'object' || entries === null || Array.isArray(entries)) return entries
+  const result: Record<string, unknown> = Object.create(null)
+  for (const [key, text] of Object.entries(entries)) result[decode(key)] = typeof text === 'string' ? decode(text) : text
+  return result
+}
+
+/** The entries as JSON text, keys and values encoded for the backend. */
+export function entriesText(pairs: Iterable<readonly [string, string]>, encode: (text: string) => string): string {
+  const entries = makeEntries()
+  for (const [key, text] of pairs) entries[encode(key)] = encode(text)
+  return JSON.stringify(entries)
+}
+
+/** Key and text of every entry. */
+export function entryPairs(entries: Entries): (readonly [string, string])[] {
+  const pairs: (readonly [string, string])[] = []
+  for (const key in entries) {
+    const text = entries[key]
+    if (text !== undefined) pairs.push([key, text])
+  }
+  return pairs
+}

@@ -7,8 +7,8 @@ export interface Exchange {
   readonly method: string
   /** The path and query of the request, as sent: `/cart?x=1`. */
   readonly url: string
-  /** The request came over https, as far as the framework trusts what a proxy says. */
-  readonly secure: boolean
+  /** The request came over https, as far as the framework trusts what a proxy says. Undefined where nobody can tell: outside of a request. */
+  readonly secure: boolean | undefined
   /** The port the server listens on, where it is known. */
   readonly port: number | undefined
   /** A request header by its lower-case name. Several of one name are joined as HTTP joins them. */
@@ -34,6 +34,8 @@ export interface TokenHandout {
   readonly now: number
   /** The session has an expiry of its own, so the visitor should keep the token until then. */
   readonly lasting: boolean
+  /** The token is new to the visitor: of a session made, rotated or logged in by this request. */
+  readonly isNew: boolean
   /** Settings for this response only, as `session.cookie.set` took them. */
   readonly overrides: Readonly<Record<string, unknown>> | undefined
 }
@@ -50,6 +52,10 @@ export interface Transport {
   checkOverrides?(overrides: Readonly<Record<string, unknown>>): void
   /** The name under which the token travels: of the cookie, header or field. */
   nameFor?(exchange: Exchange): string
+  /** The visitor keeps the token until the deadline, so it is handed out again when the deadline moves. */
+  readonly persistent?: boolean
+  /** Called once at the end of each response, after every write to the store and before the head leaves. */
+  settle?(exchange: Exchange): void
   /** The response depends on this request header once the session was read: `Cookie`, `Authorization`. */
   readonly vary?: string
 }

@@ -1,0 +1,67 @@
+import type { Exchange } from '../../core/transport.ts'
+import type { NodeRequest, NodeResponse } from './node-types.ts'
+
+/** The exchange of a Node request and response. */
+export class NodeExchange implements Exchange {
+  readonly request: NodeRequest
+  readonly #response: NodeResponse
+  readonly #secure: (request: NodeRequest) => boolean
+  /** Set when the commit is acknowledged: from then on nothing can be added to the head. Until then the response is held back. */
+  headSent: boolean
+
+  constructor(request: NodeRequest, response: NodeResponse, secure: (request: NodeRequest) => boolean) {
+    this.request = request
+    this.#response = response
+    this.#secure = secure
+    this.headSent = response.headersSent
+  }
+
+  get method(): string {
+    return this.request.method ?? 'GET'
+  }
+
+  get url(): string {
+    return this.request.url ?? '/'
+  }
+
+  get secure(): boolean {
+    return this.#secure(this.request)
+  }
+
+  get port(): number | undefined {
+    const { socket } = this.request
+    const port: unknown = socket !== null && socket !== undefined && 'localPort' in socket ? socket.localPort : undefined
+    return typeof port === 'number' ? port : undefined
+  }
+
+  header(name: string): string | undefined {
+    const value = this.request.headers[name]
+    return Array.isArray(value) ? value.join(name === 'cookie' ? '; ' : ', ') : value
+  }
+
+  responseHeader(name: string): string | undefined {
+    const value = this.#response.getHeader(name)
+    if (value === undefined) return undefined
+    return Array.isArray(value) ? value.join(', ') : String(value)
+  }
+
+  setResponseHeader(name: string, value: string): void {
+    this.#response.setHeader(name, value)
+  }
+
+  // Not appendHeader, which HTTP/2 responses have only since Node 20.12 and which express-like wrappers miss.
+  appendResponseHeader(name: string, value: string): void {
+    const present = this.#response.getHeader(name)
+    if (present === undefined) this.#response.setHeader(name, value)
+    else this.#response.setHeader(name, [...(Array.isArray(present) ? present : [String(present)]), value])
+  }
+}
+
+/** Over TLS, or over https as far as the first proxy says when it is trusted. */
+export function isSecureRequest(request: NodeRequest, trustProxy: boolean): boolean {
+  const { socket } = request
+  if (socket !== null && socket !== undefined && 'encrypted' in socket && socket.encrypted === true) return true
+  if (!trustProxy) return false
+  const forwarded = request.headers['x-forwarded-proto']
+  return (Array.isArray(forwarded) ? forwarded[0] : forwarded)?.split(',')[0]?.trim() === 'https'
+}

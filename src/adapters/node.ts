@@ -1,0 +1,64 @@
+import type { RegisteredSession } from '../core/register.ts'
+import type { Session } from '../core/session.ts'
+import type { Sessions } from '../core/sessions.ts'
+import type { Awaitable } from '../core/store.ts'
+import { isSecureRequest } from './internal/node-exchange.ts'
+import type { NodeRequest, NodeResponse } from './internal/node-types.ts'
+import { withSession } from './internal/with-session.ts'
+
+declare module 'node:http' {
+  interface IncomingMessage {
+    /** The visitor's session, behind `nodeSession(sessions)`. */
+    session: RegisteredSession
+  }
+}
+
+export interface NodeSessionOptions {
+  /** Believe `X-Forwarded-Proto` when it says https. Only behind a proxy of yours that sets it. Defaults to false. */
+  readonly trustProxy?: boolean
+  /** Told of an error that the listener threw or the store caused, after which a plain 500 is sent. Defaults to `console.error`. */
+  readonly onError?: (error: unknown) => void
+}
+
+/** Connect's kind of middleware: `(request, response, next)`. */
+export type NodeMiddleware = (request: NodeRequest, response: NodeResponse, next: (error?: unknown) => void) => void
+
+/** A request listener for `http.createServer` and `http2.createServer`. */
+export type NodeListener<Request, Response, Data extends object> = (request: Request, response: Response, session: Session<Data>) => Awaitable<void>
+
+/**
+ * Sessions for node:http, node:https and node:http2. With a listener it gives a listener for `createServer`, which hands
+ * the session on as third argument; without one it gives connect middleware, which leaves it in `request.session`.
+ */
+export function nodeSession<Data extends object>(sessions: Sessions<Data>, options?: NodeSessionOptions): NodeMiddleware
+export function nodeSession<Request extends NodeRequest, Response extends NodeResponse, Data extends object>(
+  sessions: Sessions<Data>, listener: NodeListener<Request, Response, Data>, options?: NodeSessionOptions,
+): (request: Request, response: Response) => void
+export function nodeSession<Data extends object>(
+  sessions: Sessions<Data>, listenerOrOptions?: NodeListener<NodeRequest, NodeResponse, Data> | NodeSessionOptions, listenerOptions?: NodeSessionOptions,
+): NodeMiddleware | ((request: NodeRequest, response: NodeResponse) => void) {
+  const listener = typeof listenerOrOptions === 'function' ? listenerOrOptions : undefined
+  const { trustProxy = false, onError = console.error } = (typeof listenerOrOptions === 'function' ? listenerOptions : listenerOrOptions) ?? {}
+  const secure = (request: NodeRequest): boolean => isSecureRequest(request, trustProxy)
+  if (listener === undefined) return (request: NodeRequest, response: NodeResponse, next: (error?: unknown) => void) => withSession(sessions, request, response, secure, () => next(), next)
+  return (request: NodeRequest, response: NodeResponse) => {
+    const fail = (error: unknown): void => {
+      onError(error)
+      sendError(response)
+    }
+    withSession(sessions, request, response, secure, async (session) => {
+      try {
+        await listener(request, response, session)
+      } catch (error) {
+        fail(error)
+      }
+    }, fail)
+  }
+}
+
+function sendError(response: NodeResponse): void {
+  if (response.headersSent) return void response.end()
+  response.statusCode = 500
+  response.setHeader('Content-Type', 'text/plain; charset=utf-8')
+  response.end('Internal Server Error\n')
+}

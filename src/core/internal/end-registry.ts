@@ -1,0 +1,27 @@
+import type { SessionId } from '../record.ts'
+import type { StoreGuard } from './store-guard.ts'
+
+/** Who wants to know when a session ends: in this process at once, elsewhere where the store can tell. */
+export class EndRegistry {
+  readonly #store: StoreGuard | undefined
+  readonly #listeners = new Map<SessionId, Set<() => void>>()
+
+  constructor(store: StoreGuard | undefined) {
+    this.#store = store
+  }
+
+  on(id: SessionId, listener: () => void): () => void {
+    const listeners = this.#listeners.get(id) ?? new Set()
+    this.#listeners.set(id, listeners.add(listener))
+    const unwatch = this.#store?.watch(id, listener)
+    return () => {
+      unwatch?.()
+      listeners.delete(listener)
+      if (listeners.size === 0) this.#listeners.delete(id)
+    }
+  }
+
+  ended(id: SessionId): void {
+    for (const listener of this.#listeners.get(id) ?? []) listener()
+  }
+}

@@ -1,0 +1,105 @@
+import { SessionError } from '../errors.ts'
+import { makeEntries, type SessionRecord } from '../record.ts'
+import { derivedId } from '../token.ts'
+import type { StoreGuard } from './store-guard.ts'
+import { encodeValue } from '../codec.ts'
+import { late, type CommitResult, type Core, type Life } from './life.ts'
+import { AUTHENTICATED_AT, DATA, OWNER, REVOKED_AT } from './namespaces.ts'
+
+export interface LoginOptions {
+  /** The data keys that an anonymous visitor keeps, or that go over from another owner. Defaults to all of an anonymous visitor's, and none of another owner's. */
+  readonly keep?: readonly string[]
+}
+
+/**
+ * Attaches an owner. The token is always a new one (ASVS 5.0 7.2.4) and the old one is dead at once, so whoever
+ * planted or learned it before the login has nothing.
+ */
+export async function login(life: Life, owner: string, { keep }: LoginOptions): Promise<CommitResult> {
+  if (life.exchange?.headSent === true) throw late('log in')
+  const before = await readWatermark(life.store, owner)
+  const result = await attachOwner(life, owner, keep)
+  if (result === 'gone') return result
+  life.core.events.emit('login', { id: life.id, owner })
+  const after = await readWatermark(life.store, owner)
+  if (after === undefined || after === before) return 'ok'
+  // Every session of the owner was revoked while we were logging in; ours may have been missed.
+  await life.end('revoked')
+  life.status = 'gone'
+  return 'gone'
+}
+
+async function attachOwner(life: Life, owner: string, keep: readonly string[] | undefined): Promise<CommitResult> {
+  if (life.status === 'live') {
+    const current = life.owner
+    if (current === undefined || current === owner) {
+      if (current === undefined && keep !== undefined) dropExcept(life, keep)
+      writeOwner(life, owner)
+      if ((await life.rotate(true)) === 'ok') return 'ok'
+      // Ended or rotated meanwhile: who has just authenticated gets a session of their own, with nothing of the old one.
+    } else {
+      return replaceOwner(life, owner, keep ?? [])
+    }
+  }
+  return beginFor(life, owner, keep)
+}
+
+// Another owner's session is ended, not taken over: what their other requests add meanwhile goes nowhere.
+async function replaceOwner(life: Life, owner: string, keep: readonly string[]): Promise<CommitResult> {
+  const kept = keep.map((key) => [key, life.copy.read(DATA + key)] as const).filter(([, value]) => value !== undefined)
+  await life.end('replaced')
+  for (const [key, value] of kept) life.copy.write(DATA + key, value)
+  writeOwner(life, owner)
+  return life.create()
+}
+
+async function beginFor(life: Life, owner: string, keep: readonly string[] | undefined): Promise<CommitResult> {
+  if (life.status === 'absent' || life.status === 'ended') {
+    if (keep !== undefined) dropExcept(life, keep)
+  } else {
+    life.becomeBlank('absent')
+  }
+  writeOwner(life, owner)
+  return life.create()
+}
+
+function writeOwner(life: Life, owner: string): void {
+  life.copy.write(OWNER, owner)
+  life.copy.write(AUTHENTICATED_AT, life.core.now())
+}
+
+function dropExcept(life: Life, keep: readonly string[]): void {
+  for (const key of life.copy.keys(DATA)) if (!keep.includes(key.slice(DATA.length))) life.copy.delete(key)
+}
+
+// The nonce of the latest revocation: compared, not the times, so that clocks of two machines do not matter.
+async function readWatermark(store: StoreGuard, owner: string): Promise<string | undefined> {
+  if (store.consistency === 'client') return undefined
+  const record = await store.read(watermarkId(owner), true)
+  return record?.nonce
+}
+
+function watermarkId(owner: string): string {
+  return derivedId('watermark', owner)
+}
+
+// Longer than any login can take: each of its store calls is limited in time.
+const WATERMARK_AGE_MS = 15 * 60_000
+
+/** Marks the instant from which earlier logins of the owner do not count. */
+export async function writeWatermark(core: Core, owner: string): Promise<void> {
+  const id = watermarkId(owner)
+  for (let attempt = 0; attempt < 5; attempt += 1) {
+    const now = core.now()
+    const entries = makeEntries()
+    entries[REVOKED_AT] = encodeValue(now)
+    const record: SessionRecord = {
+      version: 1, createdAt: now, touchedAt: now, expiresAt: now + WATERMARK_AGE_MS,
+      tokenHash: '', nonce: core.nextNonce(), index: [], entries,
+    }
+    if (await core.store.create(id, record)) return
+    const result = await core.store.patch(id, { now, nonce: core.nextNonce(), set: [[REVOKED_AT, encodeValue(now)]], touchedAt: now, expiresAt: now + WATERMARK_AGE_MS })
+    if (result.status === 'ok') return
+  }
+  throw new SessionError('ERR_SESSION_CONFLICT', 'The revocation of all sessions of an owner could not be recorded. Try again.')
+}

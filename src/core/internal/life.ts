@@ -1,0 +1,454 @@
+import { deadlineAfterTouch, isTouchDue } from '../deadlines.ts'
+import { SessionError } from '../errors.ts'
+import type { Events, EndedBecause } from '../events.ts'
+import type { Settings } from '../options.ts'
+import type { Patch, PatchResult } from '../patch.ts'
+import { makeEntries, type EndReason, type EntryKey, type SessionId, type SessionRecord } from '../record.ts'
+import type { Awaitable } from '../store.ts'
+import { hashSecret, makeId, tokenText, type Token } from '../token.ts'
+import type { Exchange, Transport } from '../transport.ts'
+import { andThen } from './awaitable.ts'
+import { indexedTerms } from './index-terms.ts'
+import { AUTHENTICATED_AT, INCARNATION, OWN_EXPIRY, OWNER } from './namespaces.ts'
+import { checkSize } from './size-limit.ts'
+import type { StoreGuard } from './store-guard.ts'
+import { WorkingCopy, type CopyContext, type EntryChanges } from './working-copy.ts'
+
+/** What every session of one manager shares. */
+export interface Core {
+  readonly settings: Settings
+  readonly events: Events
+  readonly store: StoreGuard
+  now(): number
+  nextNonce(): string
+  /** A session was stored by this manager: the sweeper may start. */
+  onCreated(): void
+  /** A session was ended by this manager. */
+  onEnded(id: SessionId): void
+  onEnd(id: SessionId, listener: () => void): () => void
+  /** Reads a session that is not loaded, or anew. */
+  reload(life: Life, fresh: boolean): Awaitable<void>
+}
+
+/**
+ * `unloaded` not read yet · `absent` nothing stored, a write creates · `live` · `ended` by this request, a write begins a new one ·
+ * `gone` ended or rotated away meanwhile, writes are dropped · `superseded` came with an old token, writes are dropped ·
+ * `released` handed back · `degraded` the store failed and the request goes on without a session.
+ */
+export type Status = 'unloaded' | 'absent' | 'live' | 'ended' | 'gone' | 'superseded' | 'released' | 'degraded'
+
+export type CommitResult = 'ok' | 'gone'
+
+/** What the response has to tell the visitor about the token. */
+export type Handout = 'none' | 'refresh' | 'send' | 'new' | 'clear'
+
+const MAX_ATTEMPTS = 64
+
+/** The life of one session during one request: its record, what changed, and every write to the store. */
+export class Life implements CopyContext {
+  readonly core: Core
+  readonly exchange: Exchange | undefined
+  readonly store: StoreGuard
+  transport: Transport
+  status: Status = 'absent'
+  /** The hash that the record must still have when this request writes; undefined for operations by id. */
+  guard: string | undefined
+  /** The token that this request came with, or that it has made; undefined when there is none to hand out. */
+  token: string | undefined
+  handout: Handout = 'none'
+  overrides: Record<string, unknown> | undefined
+  endedBecause: EndedBecause | undefined
+  /** The handler looked at the session, so the response depends on who asks. */
+  accessed = false
+  isNew = true
+  createdAt: number
+  touchedAt = 0
+  expiresAt = 0
+  copy: WorkingCopy
+  /** A commit is wanted though nothing changed. */
+  forced = false
+  /** Ends the session at the commit: `session.data = null`, or an expiry that has passed. */
+  endAtCommit = false
+  /** Nothing is committed at the end of the request. */
+  discarded = false
+  /** The response has been told all that it has to say about this session. */
+  finished = false
+  #id: SessionId | undefined
+  #nonce = ''
+  #terms: readonly string[] = []
+  #ownDeadline: number | 'policy' | undefined
+  #queue: Promise<unknown> | undefined
+
+  constructor(core: Core, store: StoreGuard, transport: Transport, exchange?: Exchange) {
+    this.core = core
+    this.store = store
+    this.transport = transport
+    this.exchange = exchange
+    this.createdAt = 0
+    this.copy = this.#blankCopy()
+  }
+
+  /** The id, made when somebody asks for it before there is a record. */
+  get id(): SessionId {
+    this.#id ??= makeId(this.core.settings.random)
+    return this.#id
+  }
+
+  get owner(): string | undefined {
+    const owner = this.copy.storedValue(OWNER)
+    return typeof owner === 'string' ? owner : undefined
+  }
+
+  get authenticatedAt(): number | undefined {
+    const at = this.copy.storedValue(AUTHENTICATED_AT)
+    return typeof at === 'number' ? at : undefined
+  }
+
+  /** From when the absolute timeout counts. */
+  get startedAt(): number {
+    return Math.max(this.createdAt, this.authenticatedAt ?? 0)
+  }
+
+  /** Takes over a record that the store gave. */
+  attach(id: SessionId, record: SessionRecord, guard: string | undefined): void {
+    this.#id = id
+    this.guard = guard
+    this.status = 'live'
+    this.isNew = false
+    this.copy = new WorkingCopy(record.entries, this)
+    this.#takeHead(record)
+  }
+
+  /** Nothing is stored and nothing changed; the next write begins a session with an id of its own. */
+  becomeBlank(status: Status): void {
+    this.status = status
+    this.guard = undefined
+    this.#id = status === 'ended' || status === 'gone' ? this.#id : undefined
+    this.isNew = true
+    this.forced = false
+    this.endAtCommit = false
+    this.#ownDeadline = undefined
+    this.#terms = []
+    this.copy = this.#blankCopy()
+  }
+
+  /** The entries, for a look at them. */
+  forReading(): WorkingCopy {
+    if (this.status === 'unloaded') throw notLoaded()
+    this.accessed = true
+    return this.copy
+  }
+
+  /** The entries, for a change of them. */
+  forWriting(): WorkingCopy {
+    if (this.status === 'unloaded' || this.status === 'released') throw notLoaded()
+    if ((this.status === 'absent' || this.status === 'ended') && this.exchange?.headSent === true) throw late('begin a session')
+    this.accessed = true
+    return this.copy
+  }
+
+  discard(): void {
+    this.copy.discard()
+    this.forced = false
+    this.endAtCommit = false
+    this.#ownDeadline = undefined
+  }
+
+  setDeadline(at: number | 'policy'): void {
+    this.#ownDeadline = at
+    if (at !== 'policy') this.expiresAt = at
+  }
+
+  get isChanged(): boolean {
+    return this.forced || this.endAtCommit || this.#ownDeadline !== undefined || this.copy.isChanged()
+  }
+
+  /** Runs one identity operation or update after the other. */
+  exclusive<T>(run: () => Promise<T>): Promise<T> {
+    const turn = this.#queue === undefined ? run() : this.#queue.then(run, run)
+    this.#queue = turn
+    return turn
+  }
+
+  /** Resolves when every operation that was begun has ended, well or not. Undefined when there is none. */
+  get settled(): Promise<unknown> | undefined {
+    return this.#queue?.then(undefined, () => undefined)
+  }
+
+  /** Stores what changed, of one key or of all. Creates when there is something to keep; touches when that is due. */
+  commit(only?: EntryKey): Awaitable<CommitResult> {
+    if (this.endAtCommit) return this.end('destroyed')
+    if (this.status === 'live') return this.#commitLive(only)
+    if (this.status === 'unloaded' || this.status === 'released') return 'ok'
+    if (!this.isChanged) return 'ok'
+    return this.status === 'absent' || this.status === 'ended' ? this.create(only) : this.#dropChanges()
+  }
+
+  /** Stores a new record with a new token. */
+  create(only?: EntryKey): Awaitable<CommitResult> {
+    if (this.exchange?.headSent === true) throw late('begin a session')
+    const refusal = this.exchange === undefined ? undefined : this.transport.refuses?.(this.exchange)
+    if (refusal !== undefined) return this.#leaveUnsaved(refusal)
+    return this.#store(this.core.settings.tokens.make(), this.copy.changes(only), 0)
+  }
+
+  /** Commits what changed and gives the visitor a new token in the same atomic step. */
+  rotate(renewDeadline: boolean): Awaitable<CommitResult> {
+    const token = { id: this.id, secret: this.core.settings.tokens.make().secret }
+    const rotateTo = hashSecret(token.secret)
+    return andThen(this.#applyChanges(undefined, { rotateTo, renewDeadline }, 0), (result) => {
+      if (result === 'ok') this.#handOut(token, rotateTo)
+      return result
+    })
+  }
+
+  /** Ends the session for good. */
+  end(because: EndReason): Awaitable<CommitResult> {
+    const wasKnown = this.status === 'live' || this.status === 'gone'
+    if (!wasKnown) {
+      this.becomeBlank(this.status === 'superseded' || this.status === 'degraded' ? this.status : 'absent')
+      return 'ok'
+    }
+    const { id } = this
+    return andThen(this.store.end(id, because, this.core.now()), () => {
+      // A token that never left needs no cookie to forget it.
+      this.handout = this.handout === 'new' && this.#neverSent ? 'none' : 'clear'
+      this.becomeBlank('ended')
+      this.token = undefined
+      this.endedBecause = because
+      this.core.onEnded(id)
+      this.core.events.emit('destroy', { id, reason: because })
+      return 'ok'
+    })
+  }
+
+  /** One compare-and-set of one key; tells whether it went through. */
+  tryUpdate(key: EntryKey, value: unknown): Awaitable<CommitResult | 'conflict'> {
+    const text = this.copy.encode(key, value)
+    const basis = this.copy.base[key] ?? null
+    const changes: EntryChanges = { set: [[key, text]], remove: [], expect: [[key, basis]] }
+    const patch = this.#patch(changes, {}, () => value)
+    checkSize(this.copy.base, changes, this.core.settings.maxSessionBytes)
+    return andThen(this.store.patch(this.id, patch), (result) => {
+      const outcome = settledResult(result, patch)
+      if (outcome.status === 'conflict') {
+        this.#takeNewest(outcome.record, { set: [], remove: [], expect: [] })
+        return 'conflict'
+      }
+      if (outcome.status === 'gone') return this.#becomeGone()
+      this.copy.adopt(key, value, text)
+      this.#applied(patch)
+      return 'ok'
+    })
+  }
+
+  #neverSent = false
+
+  #commitLive(only: EntryKey | undefined): Awaitable<CommitResult> {
+    return this.#applyChanges(only, {}, 0)
+  }
+
+  #applyChanges(only: EntryKey | undefined, identity: IdentityChange, attempt: number): Awaitable<CommitResult> {
+    const changes = this.copy.changes(only)
+    const patch = this.#patch(changes, identity)
+    if (isEmpty(patch)) return 'ok'
+    if (changes.set.length > 0) checkSize(this.copy.base, changes, this.core.settings.maxSessionBytes)
+    return andThen(this.store.patch(this.id, patch), (result) => {
+      const outcome = settledResult(result, patch)
+      if (outcome.status === 'gone') return this.#becomeGone()
+      if (outcome.status === 'conflict') return this.#tryAgain(outcome.record, changes, only, identity, attempt)
+      this.copy.settle(changes)
+      this.#applied(patch)
+      return 'ok'
+    })
+  }
+
+  #tryAgain(newest: SessionRecord, changes: EntryChanges, only: EntryKey | undefined, identity: IdentityChange, attempt: number): Awaitable<CommitResult> {
+    if (!this.#takeNewest(newest, changes)) return this.#becomeGone()
+    if (attempt >= MAX_ATTEMPTS) throw contended()
+    return this.#applyChanges(only, identity, attempt + 1)
+  }
+
+  /** False when the record belongs to another life of the same derived id. */
+  #takeNewest(newest: SessionRecord, changes: EntryChanges): boolean {
+    const incarnation = this.copy.base[INCARNATION]
+    if (incarnation !== undefined && newest.entries[INCARNATION] !== incarnation) return false
+    this.copy.rebase(newest.entries, changes)
+    this.#takeHead(newest)
+    return true
+  }
+
+  #takeHead(record: SessionRecord): void {
+    this.createdAt = record.createdAt
+    this.touchedAt = record.touchedAt
+    if (typeof this.#ownDeadline !== 'number') this.expiresAt = record.expiresAt
+    this.#nonce = record.nonce
+    this.#terms = record.index
+  }
+
+  #patch(changes: EntryChanges, identity: IdentityChange, valueOf = (key: EntryKey): unknown => this.copy.read(key)): Patch {
+    const now = this.core.now()
+    const hasOwnExpiry = this.copy.base[OWN_EXPIRY] !== undefined
+    const touches = this.forced || isTouchDue({ nonce: this.#nonce, touchedAt: this.touchedAt }, now, this.core.settings.deadlines)
+    const deadline = this.#deadline(now, touches, identity, hasOwnExpiry)
+    const terms = indexedTerms(this.core.settings.index, changes, valueOf)
+    const expect = this.#expectations(changes, deadline?.kind === 'touch')
+    const writes = changes.set.length + changes.remove.length > 0 || deadline !== undefined || identity.rotateTo !== undefined || touches
+    return {
+      now,
+      nonce: this.core.nextNonce(),
+      ...(this.guard !== undefined && { tokenHash: this.guard }),
+      ...(identity.rotateTo !== undefined && { rotateTo: identity.rotateTo }),
+      ...(changes.set.length > 0 && { set: changes.set }),
+      ...(changes.remove.length > 0 && { remove: changes.remove }),
+      ...(writes && expect.length > 0 && { expect }),
+      ...((touches || deadline !== undefined) && { touchedAt: now, index: [...new Set([...this.#terms, ...terms])] }),
+      ...(!touches && deadline === undefined && terms.length > 0 && { index: terms }),
+      ...(deadline !== undefined && { expiresAt: deadline.at }),
+      ...(deadline?.kind === 'replace' && { deadline: 'replace' as const }),
+    }
+  }
+
+  #deadline(now: number, touches: boolean, identity: IdentityChange, hasOwnExpiry: boolean): { kind: 'touch' | 'replace'; at: number } | undefined {
+    const { deadlines } = this.core.settings
+    if (typeof this.#ownDeadline === 'number') return { kind: 'replace', at: this.#ownDeadline }
+    if (this.#ownDeadline === 'policy') return { kind: 'replace', at: deadlineAfterTouch(this.startedAt, now, deadlines) }
+    if (hasOwnExpiry) return undefined
+    if (identity.renewDeadline === true) return { kind: 'replace', at: deadlineAfterTouch(now, now, deadlines) }
+    return touches ? { kind: 'touch', at: deadlineAfterTouch(this.startedAt, now, deadlines) } : undefined
+  }
+
+  // A touch expects the session's own expiry to be as it was, or it would move a deadline that expire() has set meanwhile.
+  #expectations(changes: EntryChanges, moves: boolean): readonly (readonly [EntryKey, string | null])[] {
+    const incarnation = this.copy.base[INCARNATION]
+    if (!moves && incarnation === undefined) return changes.expect
+    return [
+      ...changes.expect.filter(([key]) => key !== OWN_EXPIRY || !moves),
+      ...(moves ? [[OWN_EXPIRY, this.copy.base[OWN_EXPIRY] ?? null] as const] : []),
+      ...(incarnation === undefined ? [] : [[INCARNATION, incarnation] as const]),
+    ]
+  }
+
+  #applied(patch: Patch): void {
+    const { events } = this.core
+    this.forced = false
+    this.#nonce = patch.nonce
+    if (patch.touchedAt !== undefined) this.touchedAt = Math.max(this.touchedAt, patch.touchedAt)
+    if (patch.index !== undefined) this.#terms = [...new Set([...this.#terms, ...patch.index])]
+    if (patch.expiresAt !== undefined) {
+      this.expiresAt = patch.deadline === 'replace' ? patch.expiresAt : Math.max(this.expiresAt, patch.expiresAt)
+      this.#ownDeadline = undefined
+      if (this.handout === 'none' && this.token !== undefined) this.handout = 'refresh'
+    }
+    const stores = patch.set !== undefined || patch.remove !== undefined
+    if (stores && events.wants('commit')) events.emit('commit', { id: this.id })
+    if (!stores && patch.touchedAt !== undefined && events.wants('touch')) events.emit('touch', { id: this.id })
+  }
+
+  #store(token: Token, changes: EntryChanges, attempt: number): Awaitable<CommitResult> {
+    const id = this.#id !== undefined && this.status === 'absent' && attempt === 0 ? this.#id : token.id
+    const record = this.#newRecord(hashSecret(token.secret), changes)
+    return andThen(this.store.create(id, record), (created) => {
+      if (!created && attempt < 3) return this.#store(this.core.settings.tokens.make(), changes, attempt + 1)
+      if (!created) throw new SessionError('ERR_SESSION_STORE', 'The session store says that every new id is taken. Check generateToken, or the store.', { outcome: 'none' })
+      this.#id = id
+      this.status = 'live'
+      this.copy.settle(changes)
+      this.#takeHead(record)
+      this.#ownDeadline = undefined
+      this.forced = false
+      this.#neverSent = this.handout !== 'clear'
+      this.#handOut({ id, secret: token.secret }, record.tokenHash)
+      this.core.onCreated()
+      if (this.core.events.wants('create')) this.core.events.emit('create', { id })
+      return 'ok'
+    })
+  }
+
+  #newRecord(tokenHash: string, changes: EntryChanges): SessionRecord {
+    const now = this.core.now()
+    const entries = makeEntries()
+    for (const [key, text] of changes.set) entries[key] = text
+    checkSize(makeEntries(), changes, this.core.settings.maxSessionBytes)
+    const own = typeof this.#ownDeadline === 'number' ? this.#ownDeadline : undefined
+    const terms = indexedTerms(this.core.settings.index, changes, (key) => this.copy.read(key))
+    return {
+      version: 1,
+      createdAt: now,
+      touchedAt: now,
+      expiresAt: own ?? deadlineAfterTouch(now, now, this.core.settings.deadlines),
+      tokenHash,
+      nonce: this.core.nextNonce(),
+      index: terms,
+      entries,
+    }
+  }
+
+  #handOut(token: Token, tokenHash: string): void {
+    this.guard = tokenHash
+    this.token = tokenText(token)
+    this.handout = 'new'
+  }
+
+  #becomeGone(): CommitResult {
+    this.status = 'gone'
+    this.copy.discard()
+    this.core.events.emit('gone', { id: this.id })
+    return 'gone'
+  }
+
+  #dropChanges(): CommitResult {
+    if (this.#id !== undefined) this.core.events.emit('gone', { id: this.#id, reason: this.status })
+    else this.core.events.emit('gone', { reason: this.status })
+    this.copy.discard()
+    return 'gone'
+  }
+
+  #leaveUnsaved(refusal: string): CommitResult {
+    this.core.events.emit('not-saved', { reason: refusal })
+    this.copy.discard()
+    return 'gone'
+  }
+
+  #blankCopy(): WorkingCopy {
+    return new WorkingCopy(NO_ENTRIES, this)
+  }
+
+  // What the working copy asks of its session.
+  get codec(): Settings['codec'] { return this.core.settings.codec }
+  get validate(): Settings['validate'] { return this.core.settings.validate }
+  get merge(): Settings['merge'] { return this.core.settings.merge }
+  now(): number { return this.core.now() }
+  onUnreadable(key: EntryKey, error: unknown): void { this.core.events.emit('unreadable', { id: this.id, key, error }) }
+  onConflict(key: EntryKey): void { this.core.events.emit('conflict', { id: this.id, key }) }
+}
+
+const NO_ENTRIES = makeEntries()
+
+interface IdentityChange {
+  readonly rotateTo?: string
+  /** The deadlines begin anew, as they do at a login. */
+  readonly renewDeadline?: boolean
+}
+
+function isEmpty(patch: Patch): boolean {
+  return patch.set === undefined && patch.remove === undefined && patch.touchedAt === undefined && patch.rotateTo === undefined && patch.index === undefined
+}
+
+/** A conflict that our own, already applied attempt caused is no conflict: its reply was lost. */
+function settledResult(result: PatchResult, patch: Patch): PatchResult {
+  if (result.status !== 'conflict' || result.record.nonce !== patch.nonce) return result
+  return { status: 'ok', version: result.record.version }
+}
+
+export function late(what: string): SessionError {
+  return new SessionError('ERR_SESSION_LATE', `It is too late to ${what}: the head of the response has left, so no cookie can be sent. Do it before the first byte of the response.`)
+}
+
+function notLoaded(): SessionError {
+  return new SessionError('ERR_SESSION_NOT_LOADED', 'The session is not loaded: it is read lazily, or it was released. Call `await session.load()` first.')
+}
+
+export function contended(): SessionError {
+  return new SessionError('ERR_SESSION_CONFLICT', 'Other requests changed the same key at every attempt. Try again later, or spread the load over several keys.')
+}

@@ -1,0 +1,27 @@
+/** The prefixes that tell which part of a record an entry belongs to. */
+export const DATA = 'd:'
+export const METADATA = 'm:'
+export const CONTINUATION = 'c:'
+export const FLASH = 'f:'
+
+/** The prefix of a namespace that the application opened. Its name has no colon, so no two can meet. */
+export function openNamespace(name: string): string {
+  return `n:${name}:`
+}
+
+/** Metadata that only the session's own methods change. */
+export const OWNER = 'm:owner'
+export const AUTHENTICATED_AT = 'm:authenticatedAt'
+export const OWN_EXPIRY = 'm:expires'
+/** Tells one life of a record with a derived id from the next. */
+export const INCARNATION = 'm:incarnation'
+/** When every session of an owner was revoked; the only entry of a watermark. */
+export const REVOKED_AT = 'm:revokedAt'
+
+export const GUARDED_METADATA: ReadonlyMap<string, string> = new Map([
+  [OWNER, 'session.login(owner)'],
+  [AUTHENTICATED_AT, 'session.login(owner)'],
+  [OWN_EXPIRY, 'session.expire(when)'],
+  [INCARNATION, 'sessions.findOrCreate(key, value)'],
+  [REVOKED_AT, 'sessions.revokeAll(owner)'],
+])

@@ -1,0 +1,85 @@
+import { expiryReason } from '../deadlines.ts'
+import { isSessionError } from '../errors.ts'
+import type { EndedBecause } from '../events.ts'
+import { isLive, type SessionRecord } from '../record.ts'
+import type { Awaitable } from '../store.ts'
+import { hashSecret, sameHash, type Token } from '../token.ts'
+import type { Transport } from '../transport.ts'
+import { isPromise } from './awaitable.ts'
+import type { Core } from './life.ts'
+import { AUTHENTICATED_AT } from './namespaces.ts'
+import { splitEntryText } from './entry-text.ts'
+import type { StoreGuard } from './store-guard.ts'
+
+/** A token that a request offered, in the form of ours. */
+export interface Offer {
+  readonly token: Token
+  readonly text: string
+  readonly transport: Transport
+}
+
+/** What an offered token turned out to be. */
+export type Finding =
+  | { readonly kind: 'live'; readonly offer: Offer; readonly record: SessionRecord; readonly tokenHash: string }
+  | { readonly kind: 'superseded'; readonly offer: Offer }
+  | { readonly kind: 'past'; readonly offer: Offer; readonly because: EndedBecause }
+  | { readonly kind: 'unknown' }
+
+/** A superseded token is told from an unknown one for this long, since requests that overlap a login still carry it. */
+const SUPERSEDED_MS = 60_000
+
+/** Reads the record that an offered token names and judges the token. */
+export function examine(core: Core, store: StoreGuard, offer: Offer, fresh: boolean): Awaitable<Finding> {
+  let answer: Awaitable<SessionRecord | undefined>
+  try {
+    answer = store.read(offer.token.id, fresh)
+  } catch (error) {
+    return unreadable(core, offer, error)
+  }
+  if (isPromise(answer)) return answer.then((record) => judge(core, offer, record), (error: unknown) => unreadable(core, offer, error))
+  return judge(core, offer, answer)
+}
+
+// A stored thing that is not a record must not lock its visitor out: it counts as gone.
+function unreadable(core: Core, offer: Offer, error: unknown): Finding {
+  if (!isSessionError(error, 'ERR_SESSION_UNREADABLE')) throw error
+  core.events.emit('unreadable', { id: offer.token.id, error })
+  return { kind: 'past', offer, because: 'unknown' }
+}
+
+function judge(core: Core, offer: Offer, record: SessionRecord | undefined): Finding {
+  const { id, secret } = offer.token
+  if (record === undefined) return unknown(core, id, 'unknown')
+  const tokenHash = hashSecret(secret)
+  const now = core.now()
+  if (sameHash(record.tokenHash, tokenHash)) {
+    if (isLive(record, now)) return { kind: 'live', offer, record, tokenHash }
+    return past(core, offer, record)
+  }
+  if (record.previous === undefined || !sameHash(record.previous.tokenHash, tokenHash)) return unknown(core, id, 'mismatch')
+  if (now - record.previous.rotatedAt > SUPERSEDED_MS || !isLive(record, now)) return unknown(core, id, 'unknown')
+  core.events.emit('superseded', { id })
+  return { kind: 'superseded', offer }
+}
+
+function past(core: Core, offer: Offer, record: SessionRecord): Finding {
+  const { id } = offer.token
+  if (record.ended !== undefined) {
+    core.events.emit('unknown-token', { id, reason: 'ended' })
+    return { kind: 'past', offer, because: record.ended.because }
+  }
+  const because = expiryReason(record, startedAt(record), core.settings.deadlines)
+  core.events.emit('expire', { id, reason: because })
+  return { kind: 'past', offer, because }
+}
+
+function startedAt(record: SessionRecord): number {
+  const authenticated = record.entries[AUTHENTICATED_AT]
+  const at = authenticated === undefined ? 0 : Number(splitEntryText(authenticated).text)
+  return Number.isFinite(at) ? Math.max(record.createdAt, at) : record.createdAt
+}
+
+function unknown(core: Core, id: string, reason: string): Finding {
+  core.events.emit('unknown-token', { id, reason })
+  return { kind: 'unknown' }
+}

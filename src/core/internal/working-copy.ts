@@ -1,0 +1,283 @@
+import type { Codec } from '../codec.ts'
+import { isSessionError, SessionError } from '../errors.ts'
+import type { Patch } from '../patch.ts'
+import { makeEntries, type Entries, type EntryKey, type SessionId } from '../record.ts'
+import type { Merge } from '../options.ts'
+import type { EntryValidator } from '../schema.ts'
+import { joinEntryText, splitEntryText } from './entry-text.ts'
+import { DATA } from './namespaces.ts'
+
+/** What the working copy needs to know beside the entries. */
+export interface CopyContext {
+  readonly codec: Codec
+  readonly validate: EntryValidator | undefined
+  readonly merge: ReadonlyMap<string, Merge<unknown>>
+  readonly id: SessionId
+  now(): number
+  /** An entry could not be decoded or did not fit the schema. */
+  onUnreadable(key: EntryKey, error: unknown): void
+  /** Two requests changed this key and ours, the later, wins. */
+  onConflict(key: EntryKey): void
+}
+
+/** The part of a patch that concerns entries. */
+export type EntryChanges = Required<Pick<Patch, 'set' | 'remove' | 'expect'>>
+
+interface Cell {
+  /** The stored text when this request first met the entry, or what it wrote since; undefined when absent. */
+  stored: string | undefined
+  /** The handler has seen the stored value, so a change of it was made in the light of it. */
+  read: boolean
+  value: unknown
+  present: boolean
+  /** The handler set or deleted it, as opposed to changing something inside the value. */
+  pending: boolean
+  expiresAt: number | undefined
+}
+
+/**
+ * One request's view of the entries. They stay encoded until they are read; what was read or written is
+ * kept in cells, and the difference to what was stored is the patch.
+ */
+export class WorkingCopy {
+  readonly #context: CopyContext
+  #base: Entries
+  #cells: Map<EntryKey, Cell> | undefined
+
+  constructor(base: Entries, context: CopyContext) {
+    this.#base = base
+    this.#context = context
+  }
+
+  get base(): Entries {
+    return this.#base
+  }
+
+  read(key: EntryKey): unknown {
+    const cell = this.#cellFor(key)
+    return cell.present ? cell.value : undefined
+  }
+
+  has(key: EntryKey): boolean {
+    return this.#cellFor(key).present
+  }
+
+  write(key: EntryKey, value: unknown, expiresAt?: number): void {
+    // Encoded at once, so that the developer's mistake is reported at the line that makes it.
+    this.#encode(key, value)
+    const cell = this.#cells?.get(key) ?? this.#unreadCell(key)
+    cell.value = value
+    cell.present = true
+    cell.pending = true
+    cell.expiresAt = expiresAt
+    this.#keep(key, cell)
+  }
+
+  delete(key: EntryKey): void {
+    const cell = this.#cells?.get(key) ?? this.#unreadCell(key)
+    cell.value = undefined
+    cell.present = false
+    cell.pending = true
+    this.#keep(key, cell)
+  }
+
+  /** The keys with this prefix, stored ones first, in the order in which they were stored and then written. */
+  keys(prefix: string): EntryKey[] {
+    const keys: EntryKey[] = []
+    for (const key in this.#base) if (key.startsWith(prefix) && this.#isListed(key)) keys.push(key)
+    for (const [key, cell] of this.#cells ?? []) if (cell.present && this.#base[key] === undefined && key.startsWith(prefix)) keys.push(key)
+    return keys
+  }
+
+  // Listing keys must not decode them, or a request that lists would pay for every value; only a schema has to look.
+  #isListed(key: EntryKey): boolean {
+    const cell = this.#cells?.get(key)
+    if (cell !== undefined) return cell.present
+    if (this.#context.validate !== undefined) return this.has(key)
+    const { expiresAt } = splitEntryText(this.#base[key] ?? '')
+    return expiresAt === undefined || expiresAt > this.#context.now()
+  }
+
+  /** Deletes every key with this prefix that this request knows of. What another adds meanwhile stays. */
+  clear(prefix: string): void {
+    for (const key in this.#base) if (key.startsWith(prefix)) this.delete(key)
+    for (const [key, cell] of this.#cells ?? []) if (cell.present && key.startsWith(prefix)) this.delete(key)
+  }
+
+  /** Forgets every change, also those inside values. */
+  discard(): void {
+    this.#cells = undefined
+  }
+
+  /** What changed, of one key or of all. */
+  changes(only?: EntryKey): EntryChanges {
+    const changes = { set: [] as [EntryKey, string][], remove: [] as EntryKey[], expect: [] as [EntryKey, string | null][] }
+    for (const [key, cell] of this.#cells ?? []) {
+      if (only !== undefined && key !== only) continue
+      const text = this.#changedText(key, cell)
+      if (text === UNCHANGED) continue
+      if (text === undefined) changes.remove.push(key)
+      else changes.set.push([key, text])
+      if (cell.read) changes.expect.push([key, cell.stored ?? null])
+    }
+    return changes
+  }
+
+  isChanged(only?: EntryKey): boolean {
+    const { set, remove } = this.changes(only)
+    return set.length + remove.length > 0
+  }
+
+  /** The changes have been stored: they are the new basis. */
+  settle({ set, remove }: EntryChanges): void {
+    const base = makeEntries(this.#base)
+    for (const [key, text] of set) base[key] = text
+    for (const key of remove) delete base[key]
+    this.#base = base
+    for (const [key] of set) this.#settleCell(key)
+    for (const key of remove) this.#settleCell(key)
+  }
+
+  /**
+   * The store holds a newer record than the one this request began with. Each change made in the light of
+   * an older value is merged, or stands as the later one.
+   */
+  rebase(newest: Entries, changes: EntryChanges): void {
+    const attempted = new Map(changes.set)
+    for (const [key, expected] of changes.expect) {
+      const theirs = newest[key]
+      if ((theirs ?? null) === expected) continue
+      const cell = this.#cells?.get(key)
+      if (cell === undefined) continue
+      if (attempted.get(key) !== theirs) this.#settleConflict(key, cell, theirs)
+      cell.stored = theirs
+    }
+    this.#base = newest
+  }
+
+  /** The value stored under a key, decoded anew, whatever this request has done with it; undefined when absent. */
+  storedValue(key: EntryKey): unknown {
+    const decoded = this.#decode(key, this.#base[key])
+    return decoded.present ? decoded.value : undefined
+  }
+
+  /** Takes over a value that an atomic update has stored. */
+  adopt(key: EntryKey, value: unknown, text: string): void {
+    const base = makeEntries(this.#base)
+    base[key] = text
+    this.#base = base
+    this.#keep(key, { stored: text, read: true, value, present: true, pending: false, expiresAt: undefined })
+  }
+
+  encode(key: EntryKey, value: unknown): string {
+    return joinEntryText(this.#encode(key, value), undefined)
+  }
+
+  #settleConflict(key: EntryKey, cell: Cell, theirs: string | undefined): void {
+    const merge = key.startsWith(DATA) ? this.#context.merge.get(key.slice(DATA.length)) : undefined
+    if (merge === undefined) return this.#context.onConflict(key)
+    const base = this.#decode(key, cell.stored)
+    const newest = this.#decode(key, theirs)
+    cell.value = merge(base.value, newest.value, cell.present ? cell.value : undefined)
+    cell.present = cell.value !== undefined
+    cell.pending = true
+  }
+
+  #settleCell(key: EntryKey): void {
+    const cell = this.#cells?.get(key)
+    if (cell === undefined) return
+    cell.stored = this.#base[key]
+    cell.pending = false
+  }
+
+  #keep(key: EntryKey, cell: Cell): void {
+    this.#cells ??= new Map()
+    this.#cells.set(key, cell)
+  }
+
+  #unreadCell(key: EntryKey): Cell {
+    return { stored: this.#base[key], read: false, value: undefined, present: false, pending: false, expiresAt: undefined }
+  }
+
+  #cellFor(key: EntryKey): Cell {
+    const known = this.#cells?.get(key)
+    if (known !== undefined) return known
+    const stored = this.#base[key]
+    const { present, value, expiresAt } = this.#decode(key, stored)
+    const cell = { stored, read: true, value, present, pending: false, expiresAt }
+    this.#keep(key, cell)
+    return cell
+  }
+
+  // Undefined: to be removed. A value that was only read costs an encoding, unless it is a primitive.
+  #changedText(key: EntryKey, cell: Cell): string | undefined | typeof UNCHANGED {
+    if (!cell.present) return cell.pending && cell.stored !== undefined ? undefined : UNCHANGED
+    if (!cell.pending && !isMutable(cell.value)) return UNCHANGED
+    const text = joinEntryText(this.#encode(key, cell.value), cell.expiresAt)
+    if (text === cell.stored) return UNCHANGED
+    return !cell.pending && this.#isAsStored(key, cell) ? UNCHANGED : text
+  }
+
+  // Compared with what the stored text *means* here: sealing, a schema's coercion or another writer's
+  // formatting make the texts differ, and a mere reader would roll back a writer.
+  #isAsStored(key: EntryKey, cell: Cell): boolean {
+    const baseline = this.#decode(key, cell.stored)
+    return baseline.present && this.#fingerprint(key, baseline.value) === this.#fingerprint(key, cell.value)
+  }
+
+  #fingerprint(key: EntryKey, value: unknown): string {
+    return this.#context.codec.fingerprint?.(value) ?? this.#encode(key, value)
+  }
+
+  #encode(key: EntryKey, value: unknown): string {
+    const { codec, id } = this.#context
+    try {
+      return codec.encode(value, { id, key })
+    } catch (cause) {
+      if (isSessionError(cause)) throw cause
+      throw new SessionError('ERR_SESSION_VALUE', `The codec cannot keep the value of ${JSON.stringify(key)}. The cause holds its error.`, { cause })
+    }
+  }
+
+  #decode(key: EntryKey, stored: string | undefined): { present: boolean; value: unknown; expiresAt: number | undefined } {
+    if (stored === undefined) return ABSENT
+    const { text, expiresAt } = splitEntryText(stored)
+    if (expiresAt !== undefined && expiresAt <= this.#context.now()) return ABSENT
+    try {
+      const value = this.#context.codec.decode(text, { id: this.#context.id, key })
+      return { present: true, value: this.#validated(key, value), expiresAt }
+    } catch (error) {
+      this.#context.onUnreadable(key, error)
+      return ABSENT
+    }
+  }
+
+  #validated(key: EntryKey, value: unknown): unknown {
+    const { validate } = this.#context
+    if (validate === undefined || !key.startsWith(DATA)) return value
+    const result = validate(key.slice(DATA.length), value, () => this.#undecodedData(key))
+    if (result.fits) return result.value
+    throw new SessionError('ERR_SESSION_UNREADABLE', 'A stored entry does not fit the schema. It is treated as absent.')
+  }
+
+  /** The other data as stored, for a schema that looks at the whole. */
+  #undecodedData(except: EntryKey): Record<string, unknown> {
+    const data: Record<string, unknown> = Object.create(null)
+    for (const key in this.#base) {
+      if (key === except || !key.startsWith(DATA)) continue
+      try {
+        data[key.slice(DATA.length)] = this.#context.codec.decode(splitEntryText(this.#base[key] ?? '').text, { id: this.#context.id, key })
+      } catch {
+        // Reported when this entry itself is read.
+      }
+    }
+    return data
+  }
+}
+
+const UNCHANGED = Symbol('unchanged')
+const ABSENT = { present: false, value: undefined, expiresAt: undefined } as const
+
+function isMutable(value: unknown): boolean {
+  return typeof value === 'object' && value !== null
+}

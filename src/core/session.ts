@@ -1,0 +1,381 @@
+import { parseInstant } from './duration.ts'
+import { SessionError } from './errors.ts'
+import type { EndedBecause } from './events.ts'
+import { Flash } from './flash.ts'
+import { dataView } from './internal/data-view.ts'
+import { login, type LoginOptions } from './internal/identity.ts'
+import { contended, late, type CommitResult, type Life } from './internal/life.ts'
+import { masked } from './internal/masked.ts'
+import { AUTHENTICATED_AT, DATA, GUARDED_METADATA, METADATA, OWN_EXPIRY, openNamespace } from './internal/namespaces.ts'
+import { Namespace } from './namespace.ts'
+import type { SessionId } from './record.ts'
+
+export type { LoginOptions } from './internal/identity.ts'
+export type { CommitResult } from './internal/life.ts'
+
+type Key<Data> = keyof Data & string
+
+/** A string literal that completes the type of update's result where the data type is not known. */
+export type Gone = 'gone'
+
+export interface SetDataOptions {
+  /** When this key ends: a duration from now, a Date, ISO or HTTP-date text. Defaults to the end of the session. */
+  readonly expires?: number | string | Date
+}
+
+/** The inside of a session, for the manager and the adapters' contract. */
+export let lifeOf: <Data extends object>(session: Session<Data>) => Life
+
+/**
+ * The session of one visitor, as one request sees it. Reads are answered from what was loaded; changes are
+ * committed as a patch before the head of the response leaves.
+ */
+export class Session<Data extends object = Record<string, unknown>> extends SealedObject() {
+  readonly #life: Life
+  readonly #data: Namespace
+  #view: Partial<Data> | undefined
+  #flash: Flash | undefined
+  #metadata: Namespace | undefined
+  #cookie: SessionCookie | undefined
+  #signal: AbortSignal | undefined
+
+  static {
+    lifeOf = (session) => session.#life
+  }
+
+  /** Made by the manager. */
+  constructor(life: Life) {
+    super()
+    this.#life = life
+    this.#data = new Namespace(life, DATA)
+    Object.preventExtensions(this)
+  }
+
+  /** The public part of the token: safe in logs and on a devices page. Made when it is asked for, stored when something is. */
+  get id(): SessionId {
+    return this.#life.id
+  }
+
+  /** Who logged in with {@link login}; undefined for an anonymous visitor. */
+  get owner(): string | undefined {
+    return ownerOf(this.#life)
+  }
+
+  /** When the owner last logged in, milliseconds since the epoch. */
+  get authenticatedAt(): number | undefined {
+    const at = this.#life.forReading().read(AUTHENTICATED_AT)
+    return typeof at === 'number' ? at : undefined
+  }
+
+  /** Nothing was stored for this visitor before this request. */
+  get isNew(): boolean {
+    return this.#life.isNew
+  }
+
+  /** The session can be read: always, unless it is loaded lazily or was released. */
+  get isLoaded(): boolean {
+    return this.#life.status !== 'unloaded' && this.#life.status !== 'released'
+  }
+
+  /** Whether a commit would store something, changes inside values included. Set it to force a commit, or to forget the changes. */
+  get isChanged(): boolean {
+    return this.#life.isChanged
+  }
+
+  set isChanged(changed: boolean) {
+    if (!changed) this.#life.discard()
+    this.#life.discarded = !changed
+    this.#life.forced = changed
+  }
+
+  /** Milliseconds since the epoch; undefined while nothing is stored. */
+  get createdAt(): number | undefined {
+    return this.#life.isNew && this.#life.status !== 'live' ? undefined : this.#life.createdAt
+  }
+
+  /** When the session ends unless it is used before, milliseconds since the epoch; undefined while nothing is stored. */
+  get expiresAt(): number | undefined {
+    return this.#life.expiresAt === 0 ? undefined : this.#life.expiresAt
+  }
+
+  /** Why the session that the visitor's token belonged to is no more; undefined when there was none, or it lives. */
+  get endedBecause(): EndedBecause | undefined {
+    return this.#life.endedBecause
+  }
+
+  /** The token, when this request has made it and it can be handed out; undefined otherwise, since only its hash is kept. */
+  get token(): string | undefined {
+    return this.#life.handout === 'new' ? this.#life.token : undefined
+  }
+
+  /** Fires when the session ends: in this process at once, elsewhere where the store can tell. */
+  get signal(): AbortSignal {
+    this.#signal ??= endSignal(this.#life)
+    return this.#signal
+  }
+
+  /** The value, or undefined when absent. The same object at every call in this request; a change inside it is noticed. */
+  get<K extends Key<Data>>(key: K): Data[K] | undefined {
+    return stored<Data[K]>(this.#data.get(key))
+  }
+
+  /** Keeps the value and returns it. Throws `ERR_SESSION_VALUE`, naming the path, for what cannot be kept. */
+  set<K extends Key<Data>>(key: K, value: Data[K], { expires }: SetDataOptions = {}): Data[K] {
+    this.#life.discarded = false
+    if (expires === undefined) return this.#data.set(key, value)
+    return this.#data.set(key, value, { expiresAt: parseInstant(expires, this.#life.core.now(), 'expires') })
+  }
+
+  has(key: Key<Data>): boolean {
+    return this.#data.has(key)
+  }
+
+  /** No error when the key is absent. */
+  delete(key: Key<Data>): void {
+    this.#life.discarded = false
+    this.#data.delete(key)
+  }
+
+  keys(): Key<Data>[] {
+    return stored<Key<Data>[]>(this.#data.keys()) ?? []
+  }
+
+  /** A plain object of all data. The values are the session's own. */
+  toObject(): Partial<Data> {
+    return stored<Partial<Data>>(this.#data.toObject()) ?? {}
+  }
+
+  /** Deletes all data that this request knows of. What another request adds meanwhile stays, and so does the owner. */
+  clear(): void {
+    this.#data.clear()
+  }
+
+  /** The data as an object: properties are entries, changes inside them are noticed. Assigning replaces all of it; null ends the session at the end of the request. */
+  get data(): Partial<Data> {
+    this.#view ??= stored<Partial<Data>>(dataView(this.#data)) ?? {}
+    return this.#view
+  }
+
+  set data(data: Partial<Data> | null | undefined) {
+    this.#data.clear()
+    if (data === null || data === undefined) this.#life.endAtCommit = true
+    else for (const [key, value] of Object.entries(data)) this.#data.set(key, value)
+  }
+
+  /** Messages for the visitor's next page. */
+  get flash(): Flash {
+    this.#flash ??= new Flash(this.#life, flashNonce(this.#life))
+    return this.#flash
+  }
+
+  /** What is known about the session, apart from its data. Never cleared by {@link clear}. */
+  get metadata(): Namespace {
+    this.#metadata ??= new Namespace(this.#life, METADATA, GUARDED_METADATA)
+    return this.#metadata
+  }
+
+  /** A namespace of your own, for a module whose keys must not meet the application's. The name is 1 to 64 letters, digits, `-` or `_`. */
+  namespace(name: string): Namespace {
+    if (!/^[A-Za-z0-9_-]{1,64}$/.test(name)) throw new SessionError('ERR_SESSION_USAGE', `${JSON.stringify(name.slice(0, 70))} cannot name a namespace. Use 1 to 64 letters, digits, "-" or "_".`)
+    return new Namespace(this.#life, openNamespace(name))
+  }
+
+  /** The cookie of this response. */
+  get cookie(): SessionCookie {
+    this.#cookie ??= new SessionCookie(this.#life)
+    return this.#cookie
+  }
+
+  /**
+   * Changes one key atomically, across processes, and commits it at once. `change` gets the newest value and may be
+   * called again when another request was faster; it must be synchronous. Resolves to the new value, or to `gone`
+   * when the session has ended. Rejects with `ERR_SESSION_CONFLICT` when others were faster every time.
+   */
+  update<K extends Key<Data>>(key: K, change: (value: Data[K] | undefined) => Data[K]): Promise<Data[K] | Gone> {
+    this.#life.forWriting()
+    return this.#life.exclusive(() => updateEntry<Data[K]>(this.#life, DATA + key, change))
+  }
+
+  /**
+   * Attaches an owner after they have authenticated. Always gives a new token; the old one is dead at once. Data of
+   * another owner is dropped, an anonymous visitor's is kept (all, or `keep`). Resolves to `gone`, with nobody logged
+   * in, when all sessions of the owner were revoked meanwhile.
+   */
+  async login(owner: string, options: LoginOptions & { readonly keep?: readonly Key<Data>[] } = {}): Promise<CommitResult> {
+    if (typeof owner !== 'string' || owner === '') throw new SessionError('ERR_SESSION_USAGE', 'session.login was not given an owner. Pass the id of the account as text, such as String(user.id).')
+    this.#life.forWriting()
+    return this.#life.exclusive(() => login(this.#life, owner, options))
+  }
+
+  /** Ends the session for good and clears the cookie; the same as {@link destroy}. */
+  logout(): Promise<void> {
+    return this.destroy()
+  }
+
+  /** Ends the session for good, here and in every request that still runs, and clears the cookie. A write after it begins a new session. */
+  async destroy(): Promise<void> {
+    const life = this.#life
+    if (life.status === 'unloaded') await this.load()
+    await life.exclusive(async () => life.end('destroyed'))
+  }
+
+  /** Gives the visitor a new token and keeps the data. Call it whenever their rights change. Resolves to `gone` when another request was faster. */
+  async regenerate(): Promise<CommitResult> {
+    const life = this.#life
+    life.forWriting()
+    if (life.exchange?.headSent === true) throw late('give the visitor a new token')
+    return life.exclusive(async () => {
+      if (life.status !== 'live') return life.status === 'absent' || life.status === 'ended' ? 'ok' : 'gone'
+      const result = await life.rotate(false)
+      if (result === 'ok') life.core.events.emit('regenerate', { id: life.id })
+      return result
+    })
+  }
+
+  /** Stores what changed now. Resolves to `gone` when the session has ended meanwhile; nothing is stored then. */
+  async commit(): Promise<CommitResult> {
+    const life = this.#life
+    return life.exclusive(async () => life.commit())
+  }
+
+  /** Forgets what this request changed. A later `set` or `delete` counts again; a later change through `data` does not. */
+  discard(): void {
+    this.#life.discard()
+    this.#life.discarded = true
+  }
+
+  /** Sets when this session ends, whatever the timeouts say: a duration from now, a Date, ISO or HTTP-date text, `"never"`. Undefined goes back to the timeouts. */
+  expire(when: number | string | Date | undefined): void {
+    const life = this.#life
+    if (when === undefined) {
+      life.forWriting().delete(OWN_EXPIRY)
+      return life.setDeadline('policy')
+    }
+    const at = parseInstant(when, life.core.now(), 'expire')
+    if (at <= life.core.now()) {
+      life.endAtCommit = true
+      return undefined
+    }
+    life.forWriting().write(OWN_EXPIRY, when)
+    return life.setDeadline(at)
+  }
+
+  /** Reads the session now: needed with `load: 'lazy'` and after {@link release}. With `fresh`, reads it again and forgets what this request changed. */
+  async load(options: { readonly fresh?: boolean } = {}): Promise<this> {
+    await this.#life.core.reload(this.#life, options.fresh === true)
+    return this
+  }
+
+  /** Commits, then forgets everything: for long-running code that must not hold on to a session. */
+  async release(): Promise<void> {
+    await this.commit()
+    this.#life.becomeBlank('released')
+  }
+
+  /** Id, owner and data, with what looks like a secret masked: for logs and error pages. */
+  toJSON(): Record<string, unknown> {
+    const life = this.#life
+    if (!this.isLoaded) return { id: life.id, isLoaded: false }
+    return { id: life.id, owner: life.owner, isNew: life.isNew, data: masked(this.#data.toObject()) }
+  }
+
+  [Symbol.for('nodejs.util.inspect.custom')](): Record<string, unknown> {
+    return this.toJSON()
+  }
+}
+
+/** The cookie (or header) that carries the token on this response. */
+export class SessionCookie {
+  readonly #life: Life
+
+  constructor(life: Life) {
+    this.#life = life
+  }
+
+  /** Settings for this response only, such as `{ path, domain, secure, sameSite, maxAge, expires, partitioned }`; the cookie is then sent if there is a session. Throws `ERR_SESSION_OPTION` for settings that cannot work. */
+  set(overrides: Readonly<Record<string, unknown>>): void {
+    const life = this.#life
+    if (life.exchange?.headSent === true) throw late('change the cookie')
+    const merged = { ...life.overrides, ...overrides }
+    life.transport.checkOverrides?.(merged)
+    life.overrides = merged
+    this.send()
+  }
+
+  /** Sends the cookie with this response although nothing about it changed. */
+  send(): void {
+    if (this.#life.handout === 'none' || this.#life.handout === 'refresh') this.#life.handout = 'send'
+  }
+
+  /** The name under which the token travels. */
+  get name(): string | undefined {
+    const { exchange, transport } = this.#life
+    return exchange === undefined ? undefined : transport.nameFor?.(exchange)
+  }
+}
+
+async function updateEntry<Value>(life: Life, key: string, change: (value: Value | undefined) => Value): Promise<Value | Gone> {
+  if (life.status === 'absent' || life.status === 'ended') {
+    const value = change(stored<Value>(life.copy.read(key)))
+    life.copy.write(key, value)
+    return (await life.create(key)) === 'ok' ? value : 'gone'
+  }
+  if (life.status !== 'live') return (await life.commit(key), 'gone')
+  if (life.copy.isChanged(key) && (await life.commit(key)) === 'gone') return 'gone'
+  for (let attempt = 0; attempt < MAX_UPDATE_ATTEMPTS; attempt += 1) {
+    const value = change(stored<Value>(life.copy.storedValue(key)))
+    const result = await life.tryUpdate(key, value)
+    if (result === 'ok') return value
+    if (result === 'gone') return 'gone'
+    if (attempt >= 4) await pause(Math.min(2 ** (attempt - 3), 32) * jitter(life))
+  }
+  throw contended()
+}
+
+// At every attempt one of the competitors gets through, so this many can compete for one key at once.
+const MAX_UPDATE_ATTEMPTS = 400
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => { setTimeout(resolve, ms) })
+}
+
+function jitter(life: Life): number {
+  return (life.core.settings.random(1)[0] ?? 0) / 255
+}
+
+function ownerOf(life: Life): string | undefined {
+  life.forReading()
+  return life.owner
+}
+
+function flashNonce(life: Life): () => string {
+  return () => `${life.core.now().toString(36).padStart(9, '0')}${life.core.nextNonce()}`
+}
+
+function endSignal(life: Life): AbortSignal {
+  const controller = new AbortController()
+  if (life.status === 'live') {
+    const stop = life.core.onEnd(life.id, () => {
+      stop()
+      controller.abort(new SessionError('ERR_SESSION_GONE', 'The session has ended. Stop what was done on its behalf.'))
+    })
+  }
+  return controller.signal
+}
+
+/** What was stored under a key is what the application stored there: the one place where types are taken on trust. A `schema` checks them. */
+function stored<Value>(value: unknown): Value | undefined {
+  return value as Value | undefined
+}
+
+/** A base whose objects refuse unknown properties: `session.user = x` would be lost, so it throws and names the fix. */
+function SealedObject(): new () => object {
+  class Sealed {}
+  Object.setPrototypeOf(Sealed.prototype, new Proxy(Object.prototype, {
+    set(_target, property) {
+      const name = JSON.stringify(String(property).slice(0, 60))
+      throw new SessionError('ERR_SESSION_USAGE', `A session has no property ${name}. Write session.set(${name}, value), or session.data[${name}] = value.`)
+    },
+  }))
+  return Sealed
+}

@@ -1,0 +1,452 @@
+import { encodeValue } from './codec.ts'
+import { deadlineAfterTouch } from './deadlines.ts'
+import { SessionError, isSessionError } from './errors.ts'
+import { EVENT_NAMES, Events, type Listener, type SessionEventName } from './events.ts'
+import { isPubliclyCacheable, vary } from './internal/cacheable.ts'
+import { andThen, isPromise } from './internal/awaitable.ts'
+import { EndRegistry } from './internal/end-registry.ts'
+import { writeWatermark } from './internal/identity.ts'
+import { entryTerm } from './internal/index-terms.ts'
+import { Life, type Core } from './internal/life.ts'
+import { DATA, INCARNATION, OWNER, OWN_EXPIRY } from './internal/namespaces.ts'
+import { examine, type Finding, type Offer } from './internal/resolve.ts'
+import { StoreGuard } from './internal/store-guard.ts'
+import { Sweeper } from './internal/sweeper.ts'
+import { settingsFrom, type CoreOptions, type Settings } from './options.ts'
+import { isLive, makeEntries, type SessionId, type SessionRecord } from './record.ts'
+import { lifeOf, Session } from './session.ts'
+import type { Awaitable, SweepRequest } from './store.ts'
+import { derivedId, isId, makeId } from './token.ts'
+import type { Exchange } from './transport.ts'
+import { headersExchange, type HeadersLike } from './internal/headers-exchange.ts'
+import { parseInstant } from './duration.ts'
+
+/** How a request went, for {@link Sessions.finish}. */
+export interface Outcome {
+  /** The status that the response is about to have. Defaults to 200. */
+  readonly status?: number
+  /** The handler threw: nothing more is committed. */
+  readonly failed?: boolean
+}
+
+export interface LoadOptions {
+  /** Ask the primary, not a cache near this process. */
+  readonly fresh?: boolean
+}
+
+export interface SweepOptions {
+  /** Delete what was last touched, or created, before this: a duration ago, a Date, ISO text. Without it: what has expired. */
+  readonly olderThan?: number | string | Date
+  /** Which instant `olderThan` is compared with. Defaults to `touched`. */
+  readonly by?: 'touched' | 'created'
+}
+
+/** The manager of all sessions of an application. */
+export interface Sessions<Data extends object = Record<string, unknown>> {
+  /** For adapters: the session of a request. Rejects (or throws) only when the store fails. */
+  open(exchange: Exchange): Awaitable<Session<Data>>
+  /**
+   * For adapters: commits, then puts the token on the response. Call it before the head leaves. When it rejects,
+   * make an error response and call it again with `failed`: the cookie of a login that has happened still goes out.
+   */
+  finish(session: Session<Data>, outcome?: Outcome): Awaitable<void>
+  /** The session of a token, of an id, or of a request's headers (a WebSocket upgrade); undefined when there is none that lives. Changes to it are stored by `commit` and `update`. */
+  load(from: string | { readonly id: SessionId } | { readonly headers: HeadersLike }, options?: LoadOptions): Promise<Session<Data> | undefined>
+  /** A new, stored session apart from any request. Its `token` can be handed out. */
+  create(): Promise<Session<Data>>
+  /** The one session with this value under this key, made when there is none. Two that ask at once get the same. It has no token until `regenerate`. */
+  findOrCreate<K extends keyof Data & string>(key: K, value: Data[K]): Promise<Session<Data>>
+  /** The live sessions with this value under an indexed key. Typed: `1` and `"1"` are two values. */
+  find<K extends keyof Data & string>(key: K, value: Data[K]): AsyncIterable<Session<Data>>
+  /** The live sessions of an owner: a devices page. */
+  findByOwner(owner: string): AsyncIterable<Session<Data>>
+  /** Every live session. Reads each: for administration, not for requests. */
+  list(): AsyncIterable<Session<Data>>
+  /** Ends a session from outside. True when it was there. */
+  revoke(id: SessionId): Promise<boolean>
+  /** Ends every session of an owner, also those that a login is just making. Tells how many. */
+  revokeAll(owner: string, options?: { readonly except?: SessionId }): Promise<number>
+  /** Deletes what has expired, or what is older, in batches. Tells how many. */
+  sweep(options?: SweepOptions): Promise<number>
+  /** Observes; returns what stops it. */
+  on(event: SessionEventName, listener: Listener): () => void
+  /** The name under which the token travels in an exchange. */
+  nameFor(exchange: Exchange): string | undefined
+  /** Stops the sweeper and closes what the store opened. */
+  close(): Promise<void>
+}
+
+/** Makes the manager. Throws `ERR_SESSION_OPTION` for options that cannot work. */
+export function createManager<Data extends object>(options: CoreOptions<Data>): Sessions<Data> {
+  return new Manager<Data>(settingsFrom(options))
+}
+
+// Enough for an honest browser with cookies of two paths and a domain; a flood of them costs no more reads.
+const MAX_OFFERS = 4
+
+class Manager<Data extends object> implements Sessions<Data>, Core {
+  readonly settings: Settings
+  readonly events = new Events()
+  readonly #store: StoreGuard | undefined
+  readonly #sweeper: Sweeper
+  readonly #ends: EndRegistry
+  #noncePrefix: string | undefined
+  #nonces = 0
+
+  constructor(settings: Settings) {
+    this.settings = settings
+    this.#store = typeof settings.store === 'function' ? undefined : new StoreGuard(settings.store, settings.storeTimeoutMs)
+    this.#ends = new EndRegistry(this.#store)
+    this.#sweeper = new Sweeper(this.#store, this)
+    this.#store?.observe(({ event, id, error }) => this.events.emit(event, { ...(id !== undefined && { id }), ...(error !== undefined && { error }) }))
+  }
+
+  // ── what the sessions of this manager share ──
+
+  get store(): StoreGuard {
+    if (this.#store === undefined) throw new SessionError('ERR_SESSION_UNSUPPORTED', 'This store keeps the session with the visitor, so it can only be reached in their request. Use the session that the handler holds.')
+    return this.#store
+  }
+
+  now(): number {
+    return this.settings.clock()
+  }
+
+  // Unique without asking for randomness at every commit; drawn late, since Workers allow none at module scope.
+  nextNonce(): string {
+    this.#noncePrefix ??= makeId(this.settings.random)
+    this.#nonces += 1
+    return `${this.#noncePrefix}.${this.#nonces.toString(36)}`
+  }
+
+  onCreated(): void {
+    this.#sweeper.start()
+  }
+
+  onEnded(id: SessionId): void {
+    this.#ends.ended(id)
+  }
+
+  onEnd(id: SessionId, listener: () => void): () => void {
+    return this.#ends.on(id, listener)
+  }
+
+  // ── requests ──
+
+  open(exchange: Exchange): Awaitable<Session<Data>> {
+    const life = this.#lifeFor(exchange)
+    const session = new Session<Data>(life)
+    const offers = this.#offers(exchange)
+    if (offers.length === 0) return session
+    if (this.settings.lazy) {
+      life.status = 'unloaded'
+      return session
+    }
+    return andThen(this.#attach(life, offers, false), () => session)
+  }
+
+  finish(session: Session<Data>, outcome: Outcome = {}): Awaitable<void> {
+    const life = lifeOf(session)
+    const { settled } = life
+    return settled === undefined ? this.#finish(life, outcome) : settled.then(() => this.#finish(life, outcome))
+  }
+
+  reload(life: Life, fresh: boolean): Awaitable<void> {
+    if (life.status === 'unloaded' && life.exchange !== undefined) {
+      life.status = 'absent'
+      return this.#attach(life, this.#offers(life.exchange), fresh)
+    }
+    if (!fresh && life.status !== 'released') return undefined
+    if (life.status === 'released') life.becomeBlank('absent')
+    const token = life.token === undefined ? undefined : this.settings.tokens.parse(life.token)
+    if (token === undefined || life.token === undefined) return life.status === 'live' ? this.#reread(life) : undefined
+    return this.#attach(life, [{ token, text: life.token, transport: life.transport }], fresh)
+  }
+
+  nameFor(exchange: Exchange): string | undefined {
+    return this.settings.transports[0].nameFor?.(exchange)
+  }
+
+  #finish(life: Life, { status = 200, failed = false }: Outcome): Awaitable<void> {
+    if (life.finished) return undefined
+    if (failed || !this.settings.commitWhen(status)) {
+      life.discard()
+      return this.#seal(life)
+    }
+    if (life.discarded) life.discard()
+    let committed: Awaitable<unknown>
+    try {
+      committed = this.#mustStayUnsaved(life) ? this.#leaveUnsaved(life) : life.commit()
+    } catch (error) {
+      return this.#commitFailed(life, error)
+    }
+    if (isPromise(committed)) return committed.then((result) => this.#committed(life, result), (error: unknown) => this.#commitFailed(life, error))
+    return this.#committed(life, committed)
+  }
+
+  #committed(life: Life, result: unknown): void {
+    if (result === 'gone' && this.settings.onGone === 'fail') throw new SessionError('ERR_SESSION_GONE', 'The session ended or its token was replaced while this request ran, so its changes were not stored. Repeat the request.')
+    this.#seal(life)
+  }
+
+  #commitFailed(life: Life, error: unknown): void {
+    this.events.emit('error', { ...(life.isNew ? {} : { id: life.id }), error })
+    if (this.settings.onStoreError === 'fail' || !isSessionError(error, 'ERR_SESSION_STORE')) throw error
+    life.discard()
+    this.#seal(life)
+  }
+
+  // Decided before the commit: a session whose cookie may not be sent is a record that nobody can return to.
+  #mustStayUnsaved(life: Life): boolean {
+    const begins = life.status === 'absent' || life.status === 'ended'
+    return begins && life.exchange !== undefined && isPubliclyCacheable(life.exchange, this.now()) && life.isChanged
+  }
+
+  #leaveUnsaved(life: Life): void {
+    if (process.env['NODE_ENV'] === 'development') {
+      throw new SessionError('ERR_SESSION_USAGE', 'The response is publicly cacheable, so it cannot carry the cookie of a new session. Answer with Cache-Control: private or no-store, or do not write to the session here.')
+    }
+    life.discard()
+    this.events.emit('not-saved', { reason: 'the response is publicly cacheable' })
+  }
+
+  /** Puts what the visitor must know about the token on the response. */
+  #seal(life: Life): void {
+    const { exchange, transport } = life
+    life.finished = true
+    if (exchange === undefined || exchange.headSent) return
+    if (this.#handsOut(life, exchange)) {
+      transport.write(exchange, {
+        token: life.handout === 'clear' ? undefined : life.token,
+        expiresAt: life.expiresAt,
+        now: this.now(),
+        lasting: life.copy.base[OWN_EXPIRY] !== undefined,
+        isNew: life.handout === 'new',
+        overrides: life.overrides,
+      })
+      // A cache that kept this response would hand one visitor's token to the next.
+      if (exchange.responseHeader('cache-control') === undefined || isPubliclyCacheable(exchange, this.now())) exchange.setResponseHeader('Cache-Control', 'no-store')
+    }
+    if (life.accessed && transport.vary !== undefined) vary(exchange, transport.vary)
+    for (const one of this.settings.transports) one.settle?.(exchange)
+  }
+
+  #handsOut(life: Life, exchange: Exchange): boolean {
+    const { handout } = life
+    if (handout === 'none') return false
+    if (handout === 'new' || handout === 'clear') return true
+    if (life.status !== 'live' || life.token === undefined || isPubliclyCacheable(exchange, this.now())) return false
+    return handout === 'send' || life.transport.persistent === true || life.copy.base[OWN_EXPIRY] !== undefined
+  }
+
+  #lifeFor(exchange: Exchange): Life {
+    const { store } = this.settings
+    const guard = this.#store ?? new StoreGuard(typeof store === 'function' ? store(exchange) : store, this.settings.storeTimeoutMs)
+    return new Life(this, guard, this.settings.transports[0], exchange)
+  }
+
+  #offers(exchange: Exchange): Offer[] {
+    const offers: Offer[] = []
+    for (const transport of this.settings.transports) {
+      for (const text of transport.read(exchange)) {
+        if (offers.length === MAX_OFFERS) return offers
+        const token = this.settings.tokens.parse(text)
+        if (token === undefined) this.events.emit('unknown-token', { reason: 'malformed' })
+        else offers.push({ token, text, transport })
+      }
+    }
+    return offers
+  }
+
+  #attach(life: Life, offers: readonly Offer[], fresh: boolean): Awaitable<void> {
+    try {
+      const found = this.#firstThatFits(life.store, offers, 0, fresh, UNKNOWN)
+      if (isPromise(found)) return found.then((finding) => this.#take(life, finding), (error: unknown) => this.#openFailed(life, error))
+      return this.#take(life, found)
+    } catch (error) {
+      return this.#openFailed(life, error)
+    }
+  }
+
+  // Of several tokens the first that fits is used; another that fits as well is worth an event.
+  #firstThatFits(store: StoreGuard, offers: readonly Offer[], at: number, fresh: boolean, best: Finding): Awaitable<Finding> {
+    const offer = offers[at]
+    if (offer === undefined) return best
+    return andThen(examine(this, store, offer, fresh), (finding) => {
+      if (finding.kind === 'live' && best.kind === 'live') this.events.emit('duplicate-token', { id: finding.offer.token.id })
+      return this.#firstThatFits(store, offers, at + 1, fresh, RANK[finding.kind] > RANK[best.kind] ? finding : best)
+    })
+  }
+
+  #take(life: Life, finding: Finding): void {
+    if (finding.kind === 'unknown') return
+    life.transport = finding.offer.transport
+    if (finding.kind === 'live') {
+      life.attach(finding.offer.token.id, finding.record, finding.tokenHash)
+      life.token = finding.offer.text
+      if (this.events.wants('load')) this.events.emit('load', { id: life.id })
+    } else if (finding.kind === 'superseded') {
+      life.status = 'superseded'
+    } else {
+      life.endedBecause = finding.because
+    }
+  }
+
+  #openFailed(life: Life, error: unknown): void {
+    this.events.emit('error', { error })
+    if (this.settings.onStoreError === 'fail') throw error
+    life.status = 'degraded'
+  }
+
+  async #reread(life: Life): Promise<void> {
+    const record = await life.store.read(life.id, true)
+    if (isLive(record, this.now()) && (life.guard === undefined || life.guard === record.tokenHash)) life.attach(life.id, record, life.guard)
+    else life.becomeBlank('gone')
+  }
+
+  // ── outside of requests ──
+
+  async load(from: string | { readonly id: SessionId } | { readonly headers: HeadersLike }, { fresh = false }: LoadOptions = {}): Promise<Session<Data> | undefined> {
+    if (typeof from === 'object' && 'headers' in from) return this.#loadFromHeaders(from.headers, fresh)
+    if (typeof from === 'object') return this.#loadById(from.id, fresh)
+    const token = this.settings.tokens.parse(from)
+    if (token === undefined) return undefined
+    const life = this.#detachedLife()
+    await this.#attach(life, [{ token, text: from, transport: life.transport }], fresh)
+    return life.status === 'live' ? new Session<Data>(life) : undefined
+  }
+
+  async create(): Promise<Session<Data>> {
+    const life = this.#detachedLife()
+    await life.create()
+    return new Session<Data>(life)
+  }
+
+  async findOrCreate<K extends keyof Data & string>(key: K, value: Data[K]): Promise<Session<Data>> {
+    const term = entryTerm(DATA + key, value)
+    for (let generation = 0; generation < MAX_GENERATIONS; generation += 1) {
+      const id = derivedId('find-or-create', `${generation}\0${term}`)
+      const session = (await this.#loadById(id, true)) ?? (await this.#createUnder(id, key, value, term))
+      if (session !== undefined && sameValue(session.get(key), value)) return session
+    }
+    throw new SessionError('ERR_SESSION_CONFLICT', `Every session that was made for this value of ${JSON.stringify(key)} holds another value by now. Do not change the key of a session that findOrCreate made.`)
+  }
+
+  find<K extends keyof Data & string>(key: K, value: Data[K]): AsyncIterable<Session<Data>> {
+    if (!this.settings.index.has(key)) throw new SessionError('ERR_SESSION_OPTION', `Sessions cannot be found by ${JSON.stringify(key)}, which is not indexed. Add it to the option index of createSessions.`)
+    return this.#found(entryTerm(DATA + key, value), (session) => sameValue(session.get(key), value))
+  }
+
+  findByOwner(owner: string): AsyncIterable<Session<Data>> {
+    return this.#found(entryTerm(OWNER, owner), (session) => session.owner === owner)
+  }
+
+  async *list(): AsyncIterable<Session<Data>> {
+    for await (const id of this.store.list()) {
+      const session = await this.#loadById(id, false)
+      if (session !== undefined && !isInternal(session)) yield session
+    }
+  }
+
+  async revoke(id: SessionId): Promise<boolean> {
+    if (!isId(id)) return false
+    const ended = await this.store.end(id, 'revoked', this.now())
+    this.onEnded(id)
+    if (ended) this.events.emit('revoke', { id })
+    return ended
+  }
+
+  async revokeAll(owner: string, { except }: { readonly except?: SessionId } = {}): Promise<number> {
+    await writeWatermark(this, owner)
+    let count = 0
+    for await (const session of this.findByOwner(owner)) {
+      if (session.id !== except && (await this.revoke(session.id))) count += 1
+    }
+    return count
+  }
+
+  async sweep({ olderThan, by = 'touched' }: SweepOptions = {}): Promise<number> {
+    const now = this.now()
+    const what: SweepRequest = olderThan === undefined ? { now } : { now, by, olderThan: ago(olderThan, now) }
+    return this.#sweeper.sweep(what)
+  }
+
+  on(event: SessionEventName, listener: Listener): () => void {
+    if (!EVENT_NAMES.includes(event)) throw new SessionError('ERR_SESSION_OPTION', `There is no event ${JSON.stringify(String(event).slice(0, 60))}. The events are ${EVENT_NAMES.join(', ')}.`)
+    return this.events.on(event, listener)
+  }
+
+  async close(): Promise<void> {
+    this.#sweeper.stop()
+    await this.#store?.close()
+  }
+
+  #detachedLife(): Life {
+    return new Life(this, this.store, this.settings.transports[0])
+  }
+
+  async #loadFromHeaders(headers: HeadersLike, fresh: boolean): Promise<Session<Data> | undefined> {
+    const life = this.#detachedLife()
+    await this.#attach(life, this.#offers(headersExchange(headers)), fresh)
+    return life.status === 'live' ? new Session<Data>(life) : undefined
+  }
+
+  async #loadById(id: SessionId, fresh: boolean): Promise<Session<Data> | undefined> {
+    if (!isId(id)) return undefined
+    const record = await this.#readable(id, fresh)
+    if (!isLive(record, this.now())) return undefined
+    const life = this.#detachedLife()
+    life.attach(id, record, undefined)
+    return new Session<Data>(life)
+  }
+
+  async #readable(id: SessionId, fresh: boolean): Promise<SessionRecord | undefined> {
+    try {
+      return await this.store.read(id, fresh)
+    } catch (error) {
+      if (!isSessionError(error, 'ERR_SESSION_UNREADABLE')) throw error
+      this.events.emit('unreadable', { id, error })
+      return undefined
+    }
+  }
+
+  // Its token is one that nobody has; the incarnation tells this life of the id from the next, since operations by id carry no token.
+  async #createUnder(id: SessionId, key: string, value: unknown, term: string): Promise<Session<Data> | undefined> {
+    const now = this.now()
+    const entries = makeEntries()
+    entries[INCARNATION] = encodeValue(this.nextNonce())
+    entries[DATA + key] = this.settings.codec.encode(value, { id, key: DATA + key })
+    const created = await this.store.create(id, {
+      version: 1, createdAt: now, touchedAt: now, expiresAt: deadlineAfterTouch(now, now, this.settings.deadlines),
+      tokenHash: makeId(this.settings.random), nonce: this.nextNonce(), index: this.settings.index.has(key) ? [term] : [], entries,
+    })
+    if (created) this.events.emit('create', { id })
+    this.onCreated()
+    return this.#loadById(id, true)
+  }
+
+  async *#found(term: string, matches: (session: Session<Data>) => boolean): AsyncIterable<Session<Data>> {
+    for await (const id of this.store.find(term)) {
+      const session = await this.#loadById(id, true)
+      if (session !== undefined && matches(session)) yield session
+    }
+  }
+}
+
+const UNKNOWN: Finding = { kind: 'unknown' }
+const RANK = { unknown: 0, past: 1, superseded: 2, live: 3 } as const
+const MAX_GENERATIONS = 16
+
+function sameValue(a: unknown, b: unknown): boolean {
+  return a !== undefined && encodeValue(a) === encodeValue(b)
+}
+
+/** Watermarks are records too, and nobody's session. */
+function isInternal<Data extends object>(session: Session<Data>): boolean {
+  return session.metadata.has('revokedAt')
+}
+
+function ago(value: number | string | Date, now: number): number {
+  const instant = parseInstant(value, now, 'olderThan')
+  return instant > now ? now - (instant - now) : instant
+}

@@ -1,0 +1,85 @@
+import { spawnSync } from 'node:child_process'
+import { existsSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { publicSubpaths } from '../scripts/subpaths.ts'
+import { codeBlocks, relativeLinks, type Block } from './internal/markdown.ts'
+
+const root = dirname(import.meta.dirname)
+const pages = ['README.md', 'CONTRIBUTING.md', 'SECURITY.md', ...globSync('docs/**/*.md', { cwd: root })].toSorted()
+const read = (file: string): string => readFileSync(join(root, file), 'utf8')
+
+// Inside the project, so that `sojourn` is found as users import it, and out of git.
+const folder = join(root, '.docs', String(process.pid))
+const examples = pages.flatMap((page) => codeBlocks(read(page)).map((block) => ({ page, block, file: join(folder, fileName(page, block)) })))
+
+function fileName(page: string, { line, language }: Block): string {
+  return `${page.replaceAll(/[^A-Za-z0-9]+/g, '-')}-line-${line}.${language}`
+}
+
+let complaints: readonly string[] = []
+
+beforeAll(() => {
+  mkdirSync(folder, { recursive: true })
+  for (const { block, file } of examples) writeFileSync(file, `${block.code}\nexport {}\n`)
+  // What an example declares it need not use.
+  const compilerOptions = { allowJs: true, checkJs: true, noUnusedLocals: false, noUnusedParameters: false }
+  writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ extends: '../../tsconfig.json', compilerOptions, include: ['.'], exclude: [] }))
+  const tsc = spawnSync(join(root, 'node_modules', '.bin', 'tsc'), ['-p', folder, '--pretty', 'false'], { cwd: folder, encoding: 'utf8' })
+  complaints = tsc.stdout.split('\n').filter((line) => line !== '')
+  expect(tsc.error).toBeUndefined()
+})
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+describe('the code in', () => {
+  it.each([...new Set(examples.map(({ page }) => page))])('%s fits the types', (page) => {
+    const names = examples.filter((example) => example.page === page).map(({ block }) => fileName(page, block))
+    expect(complaints.filter((line) => names.some((name) => line.includes(`${name}(`)))).toEqual([])
+  })
+
+  it.each(examples.filter(({ block }) => block.run).map(({ page, block, file }) => ({ title: `${page}:${block.line}`, file })))('$title runs', ({ file }) => {
+    const { status, stderr, stdout } = spawnSync(process.execPath, ['--conditions=sojourn:source', '--disable-warning=ExperimentalWarning', file], {
+      cwd: folder, encoding: 'utf8', timeout: 20_000, env: { ...process.env, PORT: '0' },
+    })
+    expect({ status, output: status === 0 ? '' : stdout + stderr }).toEqual({ status: 0, output: '' })
+  })
+
+  it('is all that the compiler complains about', () => {
+    const ours = complaints.filter((line) => !/-line-\d+\.[tj]s\(/.test(line) && !/^\s|^(?:\.\.\/)+(?:src|test|scripts|examples|bench)\//.test(line))
+    expect(ours).toEqual([])
+  })
+})
+
+describe('the links in', () => {
+  it.each(pages)('%s lead to files', (page) => {
+    const missing = relativeLinks(read(page)).filter((target) => !existsSync(join(root, dirname(page), target)))
+    expect(missing).toEqual([])
+  })
+})
+
+describe('README.md', () => {
+  it('links to the page of every store, transport and adapter', () => {
+    const wanted = publicSubpaths().filter(({ subpath }) => subpath.split('/').length === 3).map(({ subpath }) => `docs/${subpath.slice(2)}.md`)
+    expect(wanted.filter((page) => !relativeLinks(read('README.md')).includes(page))).toEqual([])
+  })
+})
+
+describe('docs/errors.md', () => {
+  it('has a heading for each code', () => {
+    const codes = [...read('src/core/errors.ts').matchAll(/'(ERR_SESSION_[A-Z_]+)'/g)].map(([, code = '']) => code)
+    const page = read('docs/errors.md')
+    expect(codes.length).toBeGreaterThan(5)
+    expect([...new Set(codes)].filter((code) => !new RegExp(`^#+ .*\\b${code}\\b`, 'm').test(page))).toEqual([])
+  })
+})
+
+describe('codeBlocks', () => {
+  it('keeps every line at its place, hidden ones too', () => {
+    const markdown = ['# Title', '<!-- setup: const a = 1', 'const b = 2 -->', '', '```ts run', 'a + b', '```', '', '<!-- then: b -->', '```sh', 'ls', '```', '```js', 'x', '```'].join('\n')
+    expect(codeBlocks(markdown)).toEqual([
+      { line: 5, language: 'ts', run: true, code: ['', ' const a = 1', 'const b = 2 ', '', '', 'a + b', '', '', ' b '].join('\n') },
+      { line: 13, language: 'js', run: false, code: `${'\n'.repeat(13)}x` },
+    ])
+  })
+})

@@ -1,0 +1,277 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { SessionError } from '../../core/errors.ts'
+import { keySlot } from './redis-slot.ts'
+
+/** A client that `createClient` of `redis` (node-redis 5 or 6) made, connected. */
+export interface NodeRedisClient {
+  readonly isOpen: boolean
+  readonly isReady: boolean
+  sendCommand(args: string[], options?: NodeRedisSendOptions): Promise<unknown>
+  multi(): { addCommand(args: string[]): unknown; execAsPipeline(): Promise<unknown> }
+  hGetAll(key: string): Promise<unknown>
+  readonly clientSideCache?: object | undefined
+}
+
+/** A client that `createCluster` of `redis` (node-redis 5 or 6) made, connected. */
+export interface NodeRedisCluster {
+  readonly isOpen: boolean
+  readonly isReady?: boolean
+  readonly slots: readonly { readonly master: { readonly client?: { readonly isReady: boolean } | undefined } }[]
+  readonly masters: readonly object[]
+  nodeClient(node: object): Promise<Pick<NodeRedisClient, 'sendCommand'>>
+  sendCommand(firstKey: string | undefined, isReadonly: boolean | undefined, args: string[], options?: NodeRedisSendOptions): Promise<unknown>
+  multi(routing?: string): { addCommand(firstKey: string | undefined, isReadonly: boolean | undefined, args: string[]): unknown; execAsPipeline(): Promise<unknown> }
+}
+
+/** A client that `createSentinel` of `redis` (node-redis 5 or 6) made, connected. */
+export interface NodeRedisSentinel {
+  readonly isOpen: boolean
+  readonly isReady: boolean
+  getMasterNode(): unknown
+  sendCommand(isReadonly: boolean | undefined, args: string[], options?: NodeRedisSendOptions): Promise<unknown>
+  multi(): { addCommand(isReadonly: boolean | undefined, args: string[]): unknown; execAsPipeline(): Promise<unknown> }
+}
+
+interface NodeRedisSendOptions {
+  readonly abortSignal?: AbortSignal
+  readonly typeMapping?: Record<never, never>
+}
+
+/** A `Redis` of ioredis 5 or 6, for one server or behind Sentinels. */
+export interface IoRedisClient {
+  readonly status: string
+  readonly options: { readonly keyPrefix?: unknown; readonly readOnly?: unknown; readonly role?: unknown; readonly autoResendUnfulfilledCommands?: unknown }
+  call(command: string, args: string[]): Promise<unknown>
+  pipeline(commands: string[][]): { exec(): Promise<unknown> }
+}
+
+/** A `Cluster` of ioredis 5 or 6. */
+export interface IoRedisCluster {
+  readonly status: string
+  readonly options: { readonly keyPrefix?: unknown; readonly scaleReads?: unknown }
+  nodes(role: 'master'): readonly Pick<IoRedisClient, 'call'>[]
+  call(command: string, args: string[]): Promise<unknown>
+  pipeline(commands: string[][]): { exec(): Promise<unknown> }
+}
+
+/** The clients that {@link redisStore} takes. */
+export type RedisClient = NodeRedisClient | NodeRedisCluster | NodeRedisSentinel | IoRedisClient | IoRedisCluster
+
+/** Sends a command without a key to one server. */
+export type SendToNode = (args: string[]) => Promise<unknown>
+
+/** What the store needs of a client, whichever it is. Replies are the client's own; errors are passed on. */
+export interface RedisLink {
+  /** The client sends a command again whose answer did not come, so an error does not tell that nothing happened. */
+  readonly resends: boolean
+  /** The server of this key can be reached, as far as the client knows. */
+  isReady(key: string): boolean
+  /** The client connects or has connected. */
+  isStarted(): boolean
+  /** Sends a command about one key to the primary that has it. */
+  send(key: string, args: string[], signal?: AbortSignal): Promise<unknown>
+  /** Sends a command and, behind it on the same connection, WAIT. Resolves to both replies. */
+  sendAndWait(key: string, args: string[], wait: string[]): Promise<readonly unknown[]>
+  /** How to reach each primary. */
+  primaries(): Promise<readonly SendToNode[]>
+  /** HGETALL through the client's own cache, and how many milliseconds that keeps an answer. */
+  readonly near?: { read(key: string): Promise<unknown>; readonly ttl: unknown }
+}
+
+/** Tells the kinds of client apart by what they can do. Throws `ERR_SESSION_OPTION` for anything else. */
+export function linkTo(client: RedisClient): RedisLink {
+  // From JavaScript anything can be passed.
+  const given: unknown = client
+  if (typeof given !== 'object' || given === null) throw notAClient()
+  refuseKeyPrefix(given)
+  if ('call' in client) return 'nodes' in client ? ioRedisCluster(client) : ioRedis(client)
+  if (!('sendCommand' in client) || 'totalClients' in client) throw notAClient()
+  if ('nodeClient' in client) return nodeRedisCluster(client)
+  if ('getMasterNode' in client) return nodeRedisSentinel(client)
+  if (!('isReady' in client)) throw notAClient()
+  return nodeRedis(client)
+}
+
+function notAClient(): SessionError {
+  return new SessionError(
+    'ERR_SESSION_OPTION',
+    'redisStore was not given a client that it knows. Pass what createClient, createCluster or createSentinel of the npm package redis (5 or 6) answers, or a Redis or Cluster of ioredis (5 or 6).',
+  )
+}
+
+// node-redis adds its prefix to typed commands only, ioredis to all; keys that SCAN answers have it in either.
+function refuseKeyPrefix(client: object): void {
+  const options: unknown = Reflect.get(client, 'options')
+  const own = '_keyPrefix' in client ? client._keyPrefix : undefined
+  const prefix = typeof options === 'object' && options !== null && 'keyPrefix' in options ? options.keyPrefix : own
+  if (prefix === undefined || prefix === null || prefix === '') return
+  throw new SessionError('ERR_SESSION_OPTION', 'The Redis client has a keyPrefix, which would make two prefixes of one. Pass a client without keyPrefix and give redisStore the prefix.')
+}
+
+// A command that has not been written to the socket is dropped after this time, also where the client would
+// keep it until it has reconnected.
+const UNSENT_MS = 5000
+
+function sendOptions(signal = AbortSignal.timeout(UNSENT_MS)): NodeRedisSendOptions {
+  return { abortSignal: signal, typeMapping: {} }
+}
+
+function nodeRedis(client: NodeRedisClient): RedisLink {
+  const cache = client.clientSideCache
+  return {
+    resends: false,
+    isReady: () => client.isReady,
+    isStarted: () => client.isOpen,
+    send: (_key, args, signal) => client.sendCommand(args, sendOptions(signal)),
+    sendAndWait: async (_key, args, wait) => {
+      const batch = client.multi()
+      batch.addCommand(args)
+      batch.addCommand(wait)
+      return listOf(await batch.execAsPipeline())
+    },
+    primaries: async () => [(args) => client.sendCommand(args, sendOptions())],
+    ...(cache !== undefined && { near: { read: (key) => client.hGetAll(key), ttl: Reflect.get(cache, 'ttl') } }),
+  }
+}
+
+// Every command is sent as one that writes, so reads go to the primary too, whatever `useReplicas` says.
+const WRITES = false
+
+function nodeRedisCluster(client: NodeRedisCluster): RedisLink {
+  return {
+    resends: false,
+    // A node whose connection was never needed so far has no client yet.
+    isReady: (key) => client.isOpen && client.isReady !== false && client.slots[keySlot(key)]?.master.client?.isReady !== false,
+    isStarted: () => client.isOpen,
+    send: (key, args, signal) => client.sendCommand(key, WRITES, args, sendOptions(signal)),
+    sendAndWait: async (key, args, wait) => {
+      const batch = client.multi(key)
+      batch.addCommand(key, WRITES, args)
+      batch.addCommand(key, WRITES, wait)
+      return listOf(await batch.execAsPipeline())
+    },
+    primaries: async () => {
+      const nodes = await Promise.all(client.masters.map((node) => client.nodeClient(node)))
+      return nodes.map((node) => (args: string[]) => node.sendCommand(args, sendOptions()))
+    },
+  }
+}
+
+function nodeRedisSentinel(client: NodeRedisSentinel): RedisLink {
+  return {
+    // When the connection breaks it looks for the new primary and sends the command there.
+    resends: true,
+    isReady: () => client.isReady,
+    isStarted: () => client.isOpen,
+    send: (_key, args, signal) => client.sendCommand(WRITES, args, sendOptions(signal)),
+    sendAndWait: async (_key, args, wait) => {
+      const batch = client.multi()
+      batch.addCommand(WRITES, args)
+      batch.addCommand(WRITES, wait)
+      return listOf(await batch.execAsPipeline())
+    },
+    primaries: async () => [(args) => client.sendCommand(WRITES, args, sendOptions())],
+  }
+}
+
+function ioRedis(client: IoRedisClient): RedisLink {
+  const { readOnly, role, autoResendUnfulfilledCommands } = client.options
+  if (readOnly === true || role === 'slave') throw replicaReads(readOnly === true ? 'readOnly: true' : "role: 'slave'")
+  return {
+    resends: autoResendUnfulfilledCommands !== false,
+    isReady: () => client.status === 'ready',
+    isStarted: () => isStarted(client.status),
+    send: (_key, args) => call(client, args),
+    sendAndWait: (_key, args, wait) => callBoth(client, args, wait),
+    primaries: async () => [(args) => call(client, args)],
+  }
+}
+
+function ioRedisCluster(client: IoRedisCluster): RedisLink {
+  const { scaleReads = 'master' } = client.options
+  if (scaleReads !== 'master') throw replicaReads('scaleReads')
+  return {
+    // It tries again when a node cannot be reached.
+    resends: true,
+    isReady: () => client.status === 'ready',
+    isStarted: () => isStarted(client.status),
+    send: (_key, args) => call(client, args),
+    sendAndWait: (_key, args, wait) => callBoth(client, args, wait),
+    primaries: async () => client.nodes('master').map((node) => (args: string[]) => call(node, args)),
+  }
+}
+
+function isStarted(status: string): boolean {
+  return status !== 'wait' && status !== 'end'
+}
+
+async function call(client: Pick<IoRedisClient, 'call'>, [command = '', ...args]: string[]): Promise<unknown> {
+  return client.call(command, args)
+}
+
+async function callBoth(client: Pick<IoRedisClient, 'pipeline'>, args: string[], wait: string[]): Promise<readonly unknown[]> {
+  const replies = listOf(await client.pipeline([['call', ...args], ['call', ...wait]]).exec())
+  return replies.map((reply) => {
+    const [error, value] = listOf(reply)
+    if (error instanceof Error) throw error
+    return value
+  })
+}
+
+function replicaReads(option: string): SessionError {
+  return new SessionError(
+    'ERR_SESSION_OPTION',
+    `The Redis client reads from replicas (${option}), where a session that has ended may still be live. Pass redisStore a client that reads from the primary.`,
+  )
+}
+
+function listOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : []
+}
+
+/** Milliseconds that {@link whenReady} waits for a client that is connecting. */
+const CONNECT_MS = 10_000
+
+/** Waits until the client has connected. Rejects with `ERR_SESSION_STORE` when it was never asked to, or takes too long. */
+export async function whenReady(link: RedisLink): Promise<void> {
+  const deadline = performance.now() + CONNECT_MS
+  while (!link.isReady('')) {
+    if (!link.isStarted()) throw new SessionError('ERR_SESSION_STORE', 'The Redis client was not told to connect. Await its connect() before the sessions are opened.', { outcome: 'none' })
+    if (performance.now() > deadline) throw notConnected()
+    await delay(20)
+  }
+}
+
+/** The error for a call while the client has no connection. */
+export function notConnected(): SessionError {
+  return new SessionError('ERR_SESSION_STORE', 'The Redis client is not connected, so nothing was sent. Calls succeed again once it has reconnected; check that the server runs and can be reached.', { outcome: 'none' })
+}
+
+// Answers that Redis gives before a command has changed anything.
+const REFUSALS = new Set(['ASK', 'BUSY', 'CLUSTERDOWN', 'CROSSSLOT', 'LOADING', 'MASTERDOWN', 'MISCONF', 'MOVED', 'NOAUTH', 'NOPERM', 'NOREPLICAS', 'NOSCRIPT', 'OOM', 'READONLY', 'TRYAGAIN', 'WRONGPASS'])
+
+// Errors of the clients that say the command was never written to the socket.
+const UNSENT = new Set(['AbortError', 'ClientClosedError', 'ClientOfflineError'])
+
+/**
+ * The error for a call that failed; `worst` is what a failure can mean for the record. Its cause is the
+ * driver's, without the command, which holds what was to be stored.
+ */
+export function failed(cause: unknown, link: RedisLink, worst: 'none' | 'unknown'): SessionError {
+  if (cause instanceof SessionError) return cause
+  const code = replyCode(cause)
+  const unsent = cause instanceof Error && UNSENT.has(cause.constructor.name)
+  const none = worst === 'none' || unsent || (!link.resends && code !== undefined && REFUSALS.has(code))
+  if (typeof cause === 'object' && cause !== null) Reflect.deleteProperty(cause, 'command')
+  const what = code ?? (cause instanceof Error ? cause.constructor.name : 'unknown error')
+  const message = none
+    ? `Redis did not do what it was asked (${what}); nothing was changed. Check the server and the connection to it.`
+    : `Redis did not confirm a change (${what}); it may have been made or not. Read the session again before you repeat anything.`
+  return new SessionError('ERR_SESSION_STORE', message, { cause, outcome: none ? 'none' : 'unknown' })
+}
+
+/** The word in capitals with which Redis begins an error: `READONLY`, `WRONGTYPE`. Undefined for an error of the client's own. */
+export function replyCode(error: unknown): string | undefined {
+  if (!(error instanceof Error)) return undefined
+  return /^-?([A-Z]{3,})(?: |$)/.exec(error.message)?.[1]
+}

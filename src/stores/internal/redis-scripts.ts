@@ -1,0 +1,193 @@
+import { createHash } from 'node:crypto'
+
+/** A Lua script, and the name under which the server keeps it. */
+export interface RedisScript {
+  readonly text: string
+  readonly sha: string
+}
+
+function script(text: string): RedisScript {
+  return { text, sha: createHash('sha1').update(text).digest('hex') }
+}
+
+// Every script touches one key, so it runs on Cluster as it stands, and makes every check before its first
+// write. Its answer begins with a word. Where it finds that it was applied before, it writes one field again
+// as it is: WAIT counts the replicas that have what *this connection* wrote, and would be content at once.
+
+/** The header fields. `readable` is false for what is absent and for what is no record. */
+const HEAD = `
+local key = KEYS[1]
+local head = redis.pcall('HMGET', key, '!v', '!c', '!t', '!e', '!h', '!n', '!x', '!s')
+if head.err and not string.find(head.err, 'WRONGTYPE', 1, true) then return head end
+local readable = not head.err and tonumber(head[1]) and tonumber(head[2]) and tonumber(head[3]) and tonumber(head[4]) and head[5] and head[6]
+local version, touched, expires = tonumber(head[1]), tonumber(head[3]), tonumber(head[4])
+local hash, nonce, ended = head[5], head[6], head[7]
+-- The highest score that the record's terms were given: its deadline, unless that was moved earlier.
+local scored = head[8] or head[4]
+`
+
+/** HSET takes many fields, Lua's unpack some thousands. */
+const SET_FIELDS = `
+local function set(fields, from, to)
+  for first = from, to, 1000 do
+    redis.call('HSET', key, unpack(fields, first, math.min(first + 999, to)))
+  end
+end
+local function remain(ms)
+  if ms == '' then redis.call('PERSIST', key) else redis.call('PEXPIRE', key, ms) end
+end
+`
+
+/** The terms of the record, for an answer that begins with the words given. */
+const TERMS = `
+local function withTerms(answer)
+  for _, field in ipairs(redis.call('HKEYS', key)) do
+    if string.sub(field, 1, 2) == '!i' then answer[#answer + 1] = string.sub(field, 3) end
+  end
+  return answer
+end
+`
+
+/**
+ * ARGV: now, milliseconds to keep ('' for ever), nonce, token hash, expiresAt, then fields and values.
+ * Answers ok and, where something was replaced, the score its terms must have at least; or exists.
+ */
+export const CREATE = script(`${HEAD}${SET_FIELDS}
+if readable and not ended and expires > tonumber(ARGV[1]) then
+  if nonce ~= ARGV[3] or hash ~= ARGV[4] then return {'exists'} end
+  redis.call('HSET', key, '!n', nonce)
+  return {'ok'}
+end
+redis.call('DEL', key)
+set(ARGV, 6, #ARGV)
+remain(ARGV[2])
+if not readable then return {'ok'} end
+-- An end that is under way may still take the old record's terms away, up to the old score.
+local least = string.format('%.0f', math.max(tonumber(scored) + 1, tonumber(ARGV[5])))
+redis.call('HSET', key, '!s', least)
+return {'ok', least}
+`)
+
+/**
+ * ARGV: now, nonce, =token hash or '', =new token hash or '', touchedAt or '', expiresAt or '', 'replace' or '',
+ * milliseconds to keep ('' for ever), the numbers of expectations, set and removed entries and terms, then
+ * those: field and =text or ''; field and text; field; term.
+ * Answers ok, the version and the deadline; gone; or conflict and the record.
+ */
+export const PATCH = script(`${HEAD}${SET_FIELDS}
+if not readable or ended or expires <= tonumber(ARGV[1]) then return {'gone'} end
+if nonce == ARGV[2] then
+  redis.call('HSET', key, '!n', nonce)
+  return {'ok', head[1], head[4]}
+end
+if ARGV[3] ~= '' and string.sub(ARGV[3], 2) ~= hash then return {'gone'} end
+local at = 13
+for i = at, at + 2 * ARGV[9] - 1, 2 do
+  local stored = redis.call('HGET', key, ARGV[i])
+  local met = not stored
+  if ARGV[i + 1] ~= '' then met = stored == string.sub(ARGV[i + 1], 2) end
+  if not met then return {'conflict', redis.call('HGETALL', key)} end
+end
+at = at + 2 * ARGV[9]
+
+local after = string.format('%.0f', version + 1)
+local fields = {'!v', after, '!n', ARGV[2]}
+local function add(field, value)
+  fields[#fields + 1] = field
+  fields[#fields + 1] = value
+end
+if ARGV[4] ~= '' then
+  add('!h', string.sub(ARGV[4], 2))
+  add('!p', hash)
+  add('!r', ARGV[1])
+end
+if ARGV[5] ~= '' and tonumber(ARGV[5]) > touched then add('!t', ARGV[5]) end
+local deadline = ARGV[6]
+local moves = deadline ~= '' and (ARGV[7] == 'replace' or tonumber(deadline) > expires)
+if moves then
+  add('!e', deadline)
+  if tonumber(deadline) < tonumber(scored) then add('!s', scored) elseif head[8] then add('!s', deadline) end
+end
+local terms = at + 2 * ARGV[10] + ARGV[11]
+for i = terms, terms + ARGV[12] - 1 do add('!i' .. ARGV[i], '') end
+
+set(fields, 1, #fields)
+set(ARGV, at, at + 2 * ARGV[10] - 1)
+for i = at + 2 * ARGV[10], terms - 1 do redis.call('HDEL', key, ARGV[i]) end
+if moves then remain(ARGV[8]) end
+return {'ok', after, moves and deadline or head[4]}
+`)
+
+/**
+ * ARGV: the reason, now, the end of the tombstone's time, milliseconds to keep it, the channel, the id.
+ * Answers ok, the score of its terms and the terms; ended, when it had ended before; or absent.
+ */
+export const END = script(`${HEAD}${TERMS}
+if ended then
+  redis.call('HSET', key, '!x', ended)
+  return {'ended'}
+end
+if not readable then
+  redis.call('DEL', key)
+  return {'absent'}
+end
+local answer = withTerms({'ok', scored})
+local before = redis.call('HMGET', key, '!p', '!r')
+redis.call('DEL', key)
+redis.call('HSET', key, '!v', string.format('%.0f', version + 1), '!c', head[2], '!t', head[3], '!e', ARGV[3], '!h', hash, '!n', nonce, '!s', scored, '!x', ARGV[1], '!a', ARGV[2])
+if before[1] and before[2] then redis.call('HSET', key, '!p', before[1], '!r', before[2]) end
+redis.call('PEXPIRE', key, ARGV[4])
+-- A user without the right to publish still ends sessions.
+redis.pcall('PUBLISH', ARGV[5], ARGV[6])
+return answer
+`)
+
+/**
+ * ARGV: 'expires', 'touched' or 'created', and the time. Deletes the record when it is past; what is past its
+ * deadline must be so by the server's clock as well. Answers ok, the score of its terms and the terms; or absent.
+ */
+export const SWEEP = script(`${HEAD}${TERMS}
+if not readable then return {'absent'} end
+local bound = tonumber(ARGV[2])
+local past
+if ARGV[1] == 'expires' then
+  local time = redis.call('TIME')
+  past = expires <= math.min(bound, time[1] * 1000 + math.floor(time[2] / 1000))
+else
+  past = not ended and (ARGV[1] == 'touched' and touched or tonumber(head[2])) < bound
+end
+if not past then return {'absent'} end
+local answer = withTerms({'ok', scored})
+redis.call('DEL', key)
+return answer
+`)
+
+/**
+ * KEYS: the set of a term. ARGV: an id, its score, now, milliseconds that a member stays after its score, and
+ * the score of what never expires. Adds the id or raises its score, drops some members that are long past, and
+ * keeps the set as long as its last member stays.
+ */
+export const INDEX = script(`
+local key, stay = KEYS[1], tonumber(ARGV[4])
+redis.call('ZADD', key, 'GT', ARGV[2], ARGV[1])
+local past = redis.call('ZRANGEBYSCORE', key, '-inf', string.format('(%.0f', ARGV[3] - stay), 'LIMIT', 0, 32)
+if #past > 0 then redis.call('ZREM', key, unpack(past)) end
+local last = redis.call('ZREVRANGE', key, 0, 0, 'WITHSCORES')[2]
+if not last then return {'ok'} end
+if tonumber(last) >= tonumber(ARGV[5]) then
+  redis.call('PERSIST', key)
+else
+  redis.call('PEXPIRE', key, string.format('%.0f', math.max(0, last - ARGV[3]) + stay))
+end
+return {'ok'}
+`)
+
+/**
+ * KEYS: the set of a term. ARGV: an id and a score. Removes the id unless its score is higher: then it was
+ * listed again meanwhile.
+ */
+export const UNINDEX = script(`
+local score = redis.call('ZSCORE', KEYS[1], ARGV[1])
+if score and tonumber(score) <= tonumber(ARGV[2]) then redis.call('ZREM', KEYS[1], ARGV[1]) end
+return {'ok'}
+`)

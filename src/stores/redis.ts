@@ -1,0 +1,421 @@
+import { isSessionError, SessionError } from '../core/errors.ts'
+import { GONE, type Patch, type PatchResult } from '../core/patch.ts'
+import { NEVER, TOMBSTONE_AGE_MS, unreadable, type EndReason, type SessionId, type SessionRecord } from '../core/record.ts'
+import type { PatchOptions, ReadOptions, Store, SweepRequest } from '../core/store.ts'
+import { escapeText } from './internal/escape.ts'
+import { failed, linkTo, notConnected, replyCode, whenReady, type RedisClient, type RedisLink } from './internal/redis-client.ts'
+import { listenForEnds, type EndsListener, type RedisSubscriber } from './internal/redis-ends.ts'
+import { entryField, fieldsOf, millisecondsToKeep, recordFromReply, replyText } from './internal/redis-record.ts'
+import { CREATE, END, INDEX, PATCH, SWEEP, UNINDEX, type RedisScript } from './internal/redis-scripts.ts'
+import { checkServer } from './internal/redis-server.ts'
+
+export type { RedisClient } from './internal/redis-client.ts'
+export type { RedisSubscriber } from './internal/redis-ends.ts'
+
+/** Settings of {@link redisStore}. */
+export interface RedisStoreOptions {
+  /** What every key begins with. `sojourn:` by default. */
+  readonly prefix?: string
+  /**
+   * What `open` does with a server whose `maxmemory-policy` may evict keys, and with them sessions that are in
+   * use and terms of the index: `refuse` (the default) or `accept`.
+   */
+  readonly eviction?: 'refuse' | 'accept'
+  /**
+   * Replicas that must have a write before it counts, by WAIT; 0 by default. With fewer the write fails with
+   * `ERR_SESSION_STORE`, `outcome: 'unknown'`.
+   */
+  readonly minReplicas?: number
+  /** Seconds to wait for them. 1 by default. */
+  readonly replicaTimeout?: number
+  /**
+   * Reads may be answered by the client-side cache of a single node-redis client, whose ttl must be at most
+   * one second. A session that ends elsewhere may seem live for that long. Off by default.
+   */
+  readonly nearCache?: boolean
+  /** A connection of its own, of the same package as the client, on which to hear of ends elsewhere. Without it there is no `watch`. */
+  readonly watch?: RedisSubscriber
+}
+
+/**
+ * Keeps sessions in Redis or Valkey, from version 6.2, through a connected client of node-redis or ioredis: one
+ * server, Sentinel or Cluster. Throws `ERR_SESSION_OPTION` for a client or a setting that cannot keep the promises.
+ */
+export function redisStore(client: RedisClient, options: RedisStoreOptions = {}): Store {
+  return new RedisStore(linkTo(client), checked(options))
+}
+
+type Settings = Required<Omit<RedisStoreOptions, 'watch'>> & Pick<RedisStoreOptions, 'watch'>
+
+function checked(options: RedisStoreOptions): Settings {
+  const { prefix = 'sojourn:', eviction = 'refuse', minReplicas = 0, replicaTimeout = 1, nearCache = false, watch } = options
+  if (typeof prefix !== 'string' || prefix === '' || !prefix.isWellFormed()) throw option('prefix', 'a text that is not empty')
+  if (eviction !== 'refuse' && eviction !== 'accept') throw option('eviction', "'refuse' or 'accept'")
+  if (!Number.isInteger(minReplicas) || minReplicas < 0) throw option('minReplicas', 'a whole number from 0')
+  if (!(replicaTimeout > 0 && replicaTimeout <= 60)) throw option('replicaTimeout', 'seconds, more than 0 and at most 60')
+  return { prefix, eviction, minReplicas, replicaTimeout, nearCache, ...(watch !== undefined && { watch }) }
+}
+
+function option(name: string, what: string): SessionError {
+  return new SessionError('ERR_SESSION_OPTION', `The option ${name} of redisStore is not usable. Pass ${what}.`)
+}
+
+/** Milliseconds that a term of the index stays after its deadline: more than any two clocks differ. */
+const INDEX_STAY_MS = 86_400_000
+
+/** Milliseconds a near cache may keep an answer. */
+const NEAR_TTL_MS = 1000
+
+/** Keys a server looks at in one step of SCAN. */
+const SCAN_COUNT = 1000
+
+/** Steps of SCAN in one sweep of what has expired. The TTL deletes nearly all of that; the rest can wait for the next sweep. */
+const SCAN_STEPS_PER_SWEEP = 16
+
+/** Records that are looked at together in a sweep. */
+const SWEEP_AT_ONCE = 100
+
+class RedisStore implements Store {
+  readonly #link: RedisLink
+  readonly #settings: Settings
+  readonly #ends: EndsListener | undefined
+  readonly watch?: (id: SessionId, onEnd: () => void) => () => void
+  #pass: Pass | undefined
+
+  constructor(link: RedisLink, settings: Settings) {
+    this.#link = link
+    this.#settings = settings
+    if (settings.nearCache) checkNearCache(link)
+    if (settings.watch === undefined) return
+    const ends = listenForEnds(settings.watch, this.#channel(), async (id) => isOver(await this.read(id, { fresh: true })))
+    this.#ends = ends
+    this.watch = (id, onEnd) => ends.watch(id, onEnd)
+  }
+
+  async open(): Promise<void> {
+    await whenReady(this.#link)
+    try {
+      for (const send of await this.#link.primaries()) await checkServer(send, this.#settings.eviction)
+      await this.#ends?.open()
+    } catch (error) {
+      throw failed(error, this.#link, 'none')
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#pass = undefined
+    await this.#ends?.close()
+  }
+
+  async read(id: SessionId, { signal, fresh }: ReadOptions = {}): Promise<SessionRecord | undefined> {
+    const key = this.#recordKey(id)
+    const near = this.#settings.nearCache && fresh !== true ? this.#link.near : undefined
+    if (near !== undefined) return recordFromReply(await this.#ask(key, () => near.read(key), signal))
+    return recordFromReply(await this.#send(key, ['HGETALL', key], signal))
+  }
+
+  async create(id: SessionId, record: SessionRecord): Promise<boolean> {
+    await this.#list(id, record.index, { score: record.expiresAt, now: record.createdAt, onFailure: 'none' })
+    const keep = millisecondsToKeep(record.expiresAt, Math.max(record.createdAt, record.touchedAt))
+    const args = [String(record.createdAt), keep, record.nonce, record.tokenHash, String(record.expiresAt), ...fieldsOf(record)]
+    const [status, least] = await this.#run(CREATE, this.#recordKey(id), args)
+    if (status !== 'ok') return false
+    if (least !== undefined) await this.#list(id, record.index, { score: Number(least), now: record.createdAt })
+    return true
+  }
+
+  async patch(id: SessionId, patch: Patch, { signal }: PatchOptions = {}): Promise<PatchResult> {
+    try {
+      const score = await this.#scoreFor(id, patch, signal)
+      if (score === undefined) return GONE
+      const { index = [], now } = patch
+      await this.#list(id, index, { score, now, signal, onFailure: 'none' })
+      const [status, detail, expiresAt] = await this.#run(PATCH, this.#recordKey(id), patchArguments(patch), { signal })
+      if (status === 'conflict') return conflict(detail)
+      if (status !== 'ok') return GONE
+      // Another request moved the deadline further than this one knew, perhaps without this one's terms.
+      if (Number(expiresAt) > score) await this.#list(id, index, { score: Number(expiresAt), now, signal })
+      return { status: 'ok', version: Number(detail) }
+    } catch (error) {
+      if (isSessionError(error, 'ERR_SESSION_UNREADABLE')) return GONE
+      throw error
+    }
+  }
+
+  async end(id: SessionId, because: EndReason, at: number): Promise<boolean> {
+    const args = [because, String(at), String(at + TOMBSTONE_AGE_MS), String(TOMBSTONE_AGE_MS), this.#channel(), id]
+    const [status, ...listed] = await this.#run(END, this.#recordKey(id), args)
+    if (status !== 'ok') return false
+    await this.#unlist(id, listed)
+    return true
+  }
+
+  async *find(term: string): AsyncGenerator<SessionId> {
+    const key = this.#indexKey(term)
+    const seen = new Set<SessionId>()
+    for (let cursor = '0'; ; ) {
+      // ZSCAN, not ZRANGE: a member that leaves meanwhile would move others out of sight.
+      const page = pageOf(await this.#send(key, ['ZSCAN', key, cursor, 'COUNT', '500']))
+      for (let at = 0; at < page.items.length; at += 2) {
+        const id = page.items[at] ?? ''
+        if (!seen.has(id)) yield id
+        seen.add(id)
+      }
+      cursor = page.next
+      if (cursor === '0') return
+    }
+  }
+
+  /** May name a record twice while Redis resizes its table. */
+  async *list(): AsyncGenerator<SessionId> {
+    for await (const keys of this.#scan()) {
+      const ended = await Promise.all(keys.map((key) => this.#send(key, ['HEXISTS', key, '!x'])))
+      for (const [at, key] of keys.entries()) if (Number(ended[at]) === 0) yield this.#idOf(key)
+    }
+  }
+
+  /**
+   * Continues its pass over the keys where the last sweep of the same kind stopped. A sweep of what has expired
+   * looks at some 16,000 keys at most, since Redis deletes a record a minute after its deadline by itself; one by
+   * age looks at all. Terms leave with their record.
+   */
+  async sweep({ now, by = 'expires', olderThan = 0 }: SweepRequest, limit: number): Promise<number> {
+    const bound = by === 'expires' ? now : olderThan
+    const pass = this.#passOf(by === 'expires' ? by : `${by} ${bound}`)
+    let stepsLeft = by === 'expires' ? SCAN_STEPS_PER_SWEEP : Infinity
+    let swept = 0
+    while (swept < limit) {
+      if (pass.keys.length === 0) {
+        if (stepsLeft === 0 || !(await this.#nextStep(pass))) return swept
+        stepsLeft -= 1
+      }
+      const some = pass.keys.splice(0, Math.min(SWEEP_AT_ONCE, limit - swept))
+      const gone = await Promise.all(some.map((key) => this.#sweepOne(key, by, bound)))
+      swept += gone.filter(Boolean).length
+    }
+    return swept
+  }
+
+  #passOf(name: string): Pass {
+    if (this.#pass?.name !== name) this.#pass = { name, keys: [], pages: this.#scan() }
+    return this.#pass
+  }
+
+  async #nextStep(pass: Pass): Promise<boolean> {
+    try {
+      const { done, value } = await pass.pages.next()
+      if (done === true) this.#pass = undefined
+      else pass.keys.push(...value)
+      return done !== true
+    } catch (error) {
+      this.#pass = undefined
+      throw error
+    }
+  }
+
+  async #sweepOne(key: string, by: string, bound: number): Promise<boolean> {
+    const [status, ...listed] = await this.#run(SWEEP, key, [by, String(bound)])
+    if (status === 'ok') await this.#unlist(this.#idOf(key), listed)
+    return status === 'ok'
+  }
+
+  /** The score of a patch's terms: the deadline it sets, or the record's. Undefined when that is gone. */
+  async #scoreFor(id: SessionId, { index = [], expiresAt }: Patch, signal: AbortSignal | undefined): Promise<number | undefined> {
+    if (index.length === 0) return NEVER
+    if (expiresAt !== undefined) return expiresAt
+    const key = this.#recordKey(id)
+    const stored = await this.#send(key, ['HGET', key, '!e'], signal)
+    const score = stored === null || stored === undefined ? Number.NaN : Number(replyText(stored))
+    return Number.isFinite(score) ? score : undefined
+  }
+
+  // The index goes first: a record that is live but not listed could not be revoked.
+  async #list(id: SessionId, terms: readonly string[], { score, now, ...how }: Listing): Promise<void> {
+    const args = [id, String(score), String(now), String(INDEX_STAY_MS), String(NEVER)]
+    await Promise.all(terms.map((term) => this.#run(INDEX, this.#indexKey(term), args, how)))
+  }
+
+  // The record is gone, so what fails here leaves a term that names nothing, until its score is long past.
+  async #unlist(id: SessionId, [score, ...terms]: readonly unknown[]): Promise<void> {
+    await Promise.allSettled(terms.map((term) => this.#run(UNINDEX, this.#indexKey(replyText(term)), [id, replyText(score)])))
+  }
+
+  /** Every record's key, a page for each step of SCAN, from each primary. */
+  async *#scan(): AsyncGenerator<readonly string[]> {
+    const match = `${this.#recordKey('').replaceAll(/[*?[\]\\^]/g, String.raw`\$&`)}*`
+    for (const send of await this.#ask('', () => this.#link.primaries())) {
+      for (let cursor = '0'; ; ) {
+        const from = cursor
+        const page = pageOf(await this.#ask('', () => send(['SCAN', from, 'MATCH', match, 'COUNT', String(SCAN_COUNT), 'TYPE', 'hash'])))
+        yield page.items
+        cursor = page.next
+        if (cursor === '0') break
+      }
+    }
+  }
+
+  /** Sends a command that changes nothing. */
+  async #send(key: string, args: string[], signal?: AbortSignal): Promise<unknown> {
+    return this.#ask(key, () => this.#link.send(key, args, signal), signal)
+  }
+
+  async #ask<T>(key: string, call: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+    this.#assertCanStart(key, signal)
+    try {
+      return await untilAborted(call(), signal)
+    } catch (error) {
+      if (replyCode(error) === 'WRONGTYPE') throw unreadable('its key holds something else')
+      throw failed(error, this.#link, 'none')
+    }
+  }
+
+  /** Runs a script on one key. Resolves to its answer: a word and what belongs to it. */
+  async #run(script: RedisScript, key: string, args: readonly string[], { signal, onFailure = 'unknown' }: RunOptions = {}): Promise<Answer> {
+    this.#assertCanStart(key, signal)
+    try {
+      return await untilAborted(this.#evaluate(script, [key, ...args], signal), signal)
+    } catch (error) {
+      throw failed(error, this.#link, onFailure)
+    }
+  }
+
+  async #evaluate(script: RedisScript, keyAndArgs: readonly [string, ...string[]], signal: AbortSignal | undefined): Promise<Answer> {
+    const [key] = keyAndArgs
+    try {
+      return await this.#transmit(key, ['EVALSHA', script.sha, '1', ...keyAndArgs], signal)
+    } catch (error) {
+      // The server has restarted, failed over, or its scripts were flushed.
+      if (replyCode(error) !== 'NOSCRIPT') throw error
+      assertNotAborted(signal)
+      return this.#transmit(key, ['EVAL', script.text, '1', ...keyAndArgs], signal)
+    }
+  }
+
+  async #transmit(key: string, command: string[], signal: AbortSignal | undefined): Promise<Answer> {
+    const { minReplicas, replicaTimeout } = this.#settings
+    if (minReplicas === 0) return answerOf(await this.#link.send(key, command, signal))
+    const wait = ['WAIT', String(minReplicas), String(Math.ceil(replicaTimeout * 1000))]
+    const [reply, acknowledged] = await this.#link.sendAndWait(key, command, wait)
+    const answer = answerOf(reply)
+    if (WROTE.has(answer[0]) && Number(acknowledged) < minReplicas) throw tooFewReplicas(Number(acknowledged), minReplicas)
+    return answer
+  }
+
+  #assertCanStart(key: string, signal: AbortSignal | undefined): void {
+    assertNotAborted(signal)
+    if (!this.#link.isReady(key)) throw notConnected()
+  }
+
+  #recordKey(id: SessionId): string {
+    return `${this.#settings.prefix}session:${id}`
+  }
+
+  #idOf(recordKey: string): SessionId {
+    return recordKey.slice(this.#recordKey('').length)
+  }
+
+  #indexKey(term: string): string {
+    return `${this.#settings.prefix}index:${term}`
+  }
+
+  #channel(): string {
+    return `${this.#settings.prefix}ended`
+  }
+}
+
+/** A walk over every record's key that may take several sweeps. */
+interface Pass {
+  readonly name: string
+  /** Found and not looked at yet. */
+  readonly keys: string[]
+  readonly pages: AsyncGenerator<readonly string[]>
+}
+
+interface RunOptions {
+  readonly signal?: AbortSignal | undefined
+  /** What a failure means for the record. `unknown` by default: the script may have run. */
+  readonly onFailure?: 'none' | 'unknown'
+}
+
+interface Listing extends RunOptions {
+  readonly score: number
+  readonly now: number
+}
+
+type Answer = readonly [status: string, ...unknown[]]
+
+/** The answers of a script that has written something. */
+const WROTE = new Set(['ok', 'ended'])
+
+function answerOf(reply: unknown): Answer {
+  if (!Array.isArray(reply)) throw new TypeError('a script answered no list')
+  const [status, ...rest]: readonly unknown[] = reply
+  return [replyText(status), ...rest]
+}
+
+function pageOf(reply: unknown): { readonly next: string; readonly items: readonly string[] } {
+  const [next, items]: readonly unknown[] = Array.isArray(reply) ? reply : []
+  return { next: replyText(next), items: Array.isArray(items) ? items.map(replyText) : [] }
+}
+
+function patchArguments(patch: Patch): string[] {
+  const { now, expiresAt, expect = [], set = [], remove = [], index = [] } = patch
+  return [
+    String(now), patch.nonce, optional(patch.tokenHash), optional(patch.rotateTo), String(patch.touchedAt ?? ''), String(expiresAt ?? ''),
+    patch.deadline ?? '', expiresAt === undefined ? '' : millisecondsToKeep(expiresAt, now),
+    ...[expect, set, remove, index].map(({ length }) => String(length)),
+    ...expect.flatMap(([key, text]) => [entryField(key), text === null ? '' : `=${escapeText(text)}`]),
+    ...set.flatMap(([key, text]) => [entryField(key), escapeText(text)]),
+    ...remove.map(entryField),
+    ...index,
+  ]
+}
+
+/** Tells an absent text from an empty one. */
+function optional(text: string | undefined): string {
+  return text === undefined ? '' : `=${text}`
+}
+
+function conflict(reply: unknown): PatchResult {
+  const record = recordFromReply(reply)
+  return record === undefined ? GONE : { status: 'conflict', record }
+}
+
+function isOver(record: SessionRecord | undefined): boolean {
+  return record === undefined || record.ended !== undefined
+}
+
+function assertNotAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted !== true) return
+  throw new SessionError('ERR_SESSION_STORE', 'A call to Redis was given up before it was sent. Nothing was changed.', { cause: signal.reason, outcome: 'none' })
+}
+
+/** Rejects once the signal fires; the call itself goes on, and its outcome is not known. */
+function untilAborted<T>(call: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return call
+  return new Promise((resolve, reject) => {
+    // A client that drops the command since it was not sent yet says so first, which is more than we know.
+    const giveUp = (): void => void setImmediate(() => reject(signal.reason))
+    signal.addEventListener('abort', giveUp, { once: true })
+    call.then(resolve, reject).finally(() => signal.removeEventListener('abort', giveUp))
+  })
+}
+
+function tooFewReplicas(acknowledged: number, wanted: number): SessionError {
+  return new SessionError(
+    'ERR_SESSION_STORE',
+    `Only ${acknowledged} of ${wanted} Redis replicas confirmed a change in time, so a failover may lose it. Check the replicas; read the session again before you repeat anything.`,
+    { outcome: 'unknown' },
+  )
+}
+
+function checkNearCache({ near }: RedisLink): void {
+  if (near === undefined) {
+    throw option('nearCache', 'true only with a single client of node-redis that was made with { RESP: 3, clientSideCache: { ttl: 1000, maxEntries: 10000 } }')
+  }
+  if (typeof near.ttl === 'number' && near.ttl > 0 && near.ttl <= NEAR_TTL_MS) return
+  throw new SessionError(
+    'ERR_SESSION_OPTION',
+    'The clientSideCache of the Redis client may keep an answer for more than a second, and so a session that has ended. Give it a ttl from 1 to 1000 milliseconds.',
+  )
+}

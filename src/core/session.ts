@@ -2,21 +2,24 @@ import { parseInstant } from './duration.ts'
 import { SessionError } from './errors.ts'
 import type { EndedBecause } from './events.ts'
 import { Flash } from './flash.ts'
+import { asStored } from './internal/as-stored.ts'
 import { dataView } from './internal/data-view.ts'
 import { login, type LoginOptions } from './internal/identity.ts'
-import { contended, late, type CommitResult, type Life } from './internal/life.ts'
+import type { CommitResult, Life } from './internal/life.ts'
+import { late } from './internal/refusals.ts'
+import { SealedObject } from './internal/sealed-object.ts'
+import { updateEntry } from './internal/update-entry.ts'
 import { masked } from './internal/masked.ts'
 import { AUTHENTICATED_AT, DATA, GUARDED_METADATA, METADATA, OWN_EXPIRY, openNamespace } from './internal/namespaces.ts'
 import { Namespace } from './namespace.ts'
 import type { SessionId } from './record.ts'
+import { SessionCookie } from './session-cookie.ts'
 
 export type { LoginOptions } from './internal/identity.ts'
 export type { CommitResult } from './internal/life.ts'
+export { SessionCookie } from './session-cookie.ts'
 
 type Key<Data> = keyof Data & string
-
-/** A string literal that completes the type of update's result where the data type is not known. */
-export type Gone = 'gone'
 
 export interface SetDataOptions {
   /** When this key ends: a duration from now, a Date, ISO or HTTP-date text. Defaults to the end of the session. */
@@ -30,7 +33,7 @@ export let lifeOf: <Data extends object>(session: Session<Data>) => Life
  * The session of one visitor, as one request sees it. Reads are answered from what was loaded; changes are
  * committed as a patch before the head of the response leaves.
  */
-export class Session<Data extends object = Record<string, unknown>> extends SealedObject() {
+export class Session<Data extends object = Record<string, unknown>> extends SealedObject {
   readonly #life: Life
   readonly #data: Namespace
   #view: Partial<Data> | undefined
@@ -116,7 +119,7 @@ export class Session<Data extends object = Record<string, unknown>> extends Seal
 
   /** The value, or undefined when absent. The same object at every call in this request; a change inside it is noticed. */
   get<K extends Key<Data>>(key: K): Data[K] | undefined {
-    return stored<Data[K]>(this.#data.get(key))
+    return asStored<Data[K]>(this.#data.get(key))
   }
 
   /** Keeps the value and returns it. Throws `ERR_SESSION_VALUE`, naming the path, for what cannot be kept. */
@@ -137,12 +140,12 @@ export class Session<Data extends object = Record<string, unknown>> extends Seal
   }
 
   keys(): Key<Data>[] {
-    return stored<Key<Data>[]>(this.#data.keys()) ?? []
+    return asStored<Key<Data>[]>(this.#data.keys()) ?? []
   }
 
   /** A plain object of all data. The values are the session's own. */
   toObject(): Partial<Data> {
-    return stored<Partial<Data>>(this.#data.toObject()) ?? {}
+    return asStored<Partial<Data>>(this.#data.toObject()) ?? {}
   }
 
   /** Deletes all data that this request knows of. What another request adds meanwhile stays, and so does the owner. */
@@ -152,7 +155,7 @@ export class Session<Data extends object = Record<string, unknown>> extends Seal
 
   /** The data as an object: properties are entries, changes inside them are noticed. Assigning replaces all of it; null ends the session at the end of the request. */
   get data(): Partial<Data> {
-    this.#view ??= stored<Partial<Data>>(dataView(this.#data)) ?? {}
+    this.#view ??= asStored<Partial<Data>>(dataView(this.#data)) ?? {}
     return this.#view
   }
 
@@ -191,7 +194,7 @@ export class Session<Data extends object = Record<string, unknown>> extends Seal
    * called again when another request was faster; it must be synchronous. Resolves to the new value, or to `gone`
    * when the session has ended. Rejects with `ERR_SESSION_CONFLICT` when others were faster every time.
    */
-  update<K extends Key<Data>>(key: K, change: (value: Data[K] | undefined) => Data[K]): Promise<Data[K] | Gone> {
+  update<K extends Key<Data>>(key: K, change: (value: Data[K] | undefined) => Data[K]): Promise<Data[K] | 'gone'> {
     this.#life.forWriting()
     return this.#life.exclusive(() => updateEntry<Data[K]>(this.#life, DATA + key, change))
   }
@@ -284,65 +287,6 @@ export class Session<Data extends object = Record<string, unknown>> extends Seal
   }
 }
 
-/** The cookie (or header) that carries the token on this response. */
-export class SessionCookie {
-  readonly #life: Life
-
-  constructor(life: Life) {
-    this.#life = life
-  }
-
-  /** Settings for this response only, such as `{ path, domain, secure, sameSite, maxAge, expires, partitioned }`; the cookie is then sent if there is a session. Throws `ERR_SESSION_OPTION` for settings that cannot work. */
-  set(overrides: Readonly<Record<string, unknown>>): void {
-    const life = this.#life
-    if (life.exchange?.headSent === true) throw late('change the cookie')
-    const merged = { ...life.overrides, ...overrides }
-    life.transport.checkOverrides?.(merged)
-    life.overrides = merged
-    this.send()
-  }
-
-  /** Sends the cookie with this response although nothing about it changed. */
-  send(): void {
-    if (this.#life.handout === 'none' || this.#life.handout === 'refresh') this.#life.handout = 'send'
-  }
-
-  /** The name under which the token travels. */
-  get name(): string | undefined {
-    const { exchange, transport } = this.#life
-    return exchange === undefined ? undefined : transport.nameFor?.(exchange)
-  }
-}
-
-async function updateEntry<Value>(life: Life, key: string, change: (value: Value | undefined) => Value): Promise<Value | Gone> {
-  if (life.status === 'absent' || life.status === 'ended') {
-    const value = change(stored<Value>(life.copy.read(key)))
-    life.copy.write(key, value)
-    return (await life.create(key)) === 'ok' ? value : 'gone'
-  }
-  if (life.status !== 'live') return (await life.commit(key), 'gone')
-  if (life.copy.isChanged(key) && (await life.commit(key)) === 'gone') return 'gone'
-  for (let attempt = 0; attempt < MAX_UPDATE_ATTEMPTS; attempt += 1) {
-    const value = change(stored<Value>(life.copy.storedValue(key)))
-    const result = await life.tryUpdate(key, value)
-    if (result === 'ok') return value
-    if (result === 'gone') return 'gone'
-    if (attempt >= 4) await pause(Math.min(2 ** (attempt - 3), 32) * jitter(life))
-  }
-  throw contended()
-}
-
-// At every attempt one of the competitors gets through, so this many can compete for one key at once.
-const MAX_UPDATE_ATTEMPTS = 400
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => { setTimeout(resolve, ms) })
-}
-
-function jitter(life: Life): number {
-  return (life.core.settings.random(1)[0] ?? 0) / 255
-}
-
 function ownerOf(life: Life): string | undefined {
   life.forReading()
   return life.owner
@@ -361,21 +305,4 @@ function endSignal(life: Life): AbortSignal {
     })
   }
   return controller.signal
-}
-
-/** What was stored under a key is what the application stored there: the one place where types are taken on trust. A `schema` checks them. */
-function stored<Value>(value: unknown): Value | undefined {
-  return value as Value | undefined
-}
-
-/** A base whose objects refuse unknown properties: `session.user = x` would be lost, so it throws and names the fix. */
-function SealedObject(): new () => object {
-  class Sealed {}
-  Object.setPrototypeOf(Sealed.prototype, new Proxy(Object.prototype, {
-    set(_target, property) {
-      const name = JSON.stringify(String(property).slice(0, 60))
-      throw new SessionError('ERR_SESSION_USAGE', `A session has no property ${name}. Write session.set(${name}, value), or session.data[${name}] = value.`)
-    },
-  }))
-  return Sealed
 }

@@ -2,14 +2,14 @@ import { encodeValue } from './codec.ts'
 import { deadlineAfterTouch } from './deadlines.ts'
 import { SessionError, isSessionError } from './errors.ts'
 import { EVENT_NAMES, Events, type Listener, type SessionEventName } from './events.ts'
-import { isPubliclyCacheable, vary } from './internal/cacheable.ts'
-import { andThen, isPromise } from './internal/awaitable.ts'
+import { andThen } from './internal/awaitable.ts'
 import { EndRegistry } from './internal/end-registry.ts'
+import { finish, type Outcome } from './internal/finish.ts'
 import { writeWatermark } from './internal/identity.ts'
 import { entryTerm } from './internal/index-terms.ts'
 import { Life, type Core } from './internal/life.ts'
-import { DATA, INCARNATION, OWNER, OWN_EXPIRY } from './internal/namespaces.ts'
-import { examine, type Finding, type Offer } from './internal/resolve.ts'
+import { DATA, INCARNATION, OWNER } from './internal/namespaces.ts'
+import { attach, offersOf } from './internal/open.ts'
 import { StoreGuard } from './internal/store-guard.ts'
 import { Sweeper } from './internal/sweeper.ts'
 import { settingsFrom, type CoreOptions, type Settings } from './options.ts'
@@ -21,13 +21,7 @@ import type { Exchange } from './transport.ts'
 import { headersExchange, type HeadersLike } from './internal/headers-exchange.ts'
 import { parseInstant } from './duration.ts'
 
-/** How a request went, for {@link Sessions.finish}. */
-export interface Outcome {
-  /** The status that the response is about to have. Defaults to 200. */
-  readonly status?: number
-  /** The handler threw: nothing more is committed. */
-  readonly failed?: boolean
-}
+export type { Outcome } from './internal/finish.ts'
 
 export interface LoadOptions {
   /** Ask the primary, not a cache near this process. */
@@ -81,9 +75,6 @@ export function createManager<Data extends object>(options: CoreOptions<Data>): 
   return new Manager<Data>(settingsFrom(options))
 }
 
-// Enough for an honest browser with cookies of two paths and a domain; a flood of them costs no more reads.
-const MAX_OFFERS = 4
-
 class Manager<Data extends object> implements Sessions<Data>, Core {
   readonly settings: Settings
   readonly events = new Events()
@@ -136,166 +127,41 @@ class Manager<Data extends object> implements Sessions<Data>, Core {
   open(exchange: Exchange): Awaitable<Session<Data>> {
     const life = this.#lifeFor(exchange)
     const session = new Session<Data>(life)
-    const offers = this.#offers(exchange)
+    const offers = offersOf(this, exchange)
     if (offers.length === 0) return session
     if (this.settings.lazy) {
       life.status = 'unloaded'
       return session
     }
-    return andThen(this.#attach(life, offers, false), () => session)
+    return andThen(attach(life, offers, false), () => session)
   }
 
   finish(session: Session<Data>, outcome: Outcome = {}): Awaitable<void> {
     const life = lifeOf(session)
     const { settled } = life
-    return settled === undefined ? this.#finish(life, outcome) : settled.then(() => this.#finish(life, outcome))
+    return settled === undefined ? finish(life, outcome) : settled.then(() => finish(life, outcome))
   }
 
   reload(life: Life, fresh: boolean): Awaitable<void> {
     if (life.status === 'unloaded' && life.exchange !== undefined) {
       life.status = 'absent'
-      return this.#attach(life, this.#offers(life.exchange), fresh)
+      return attach(life, offersOf(this, life.exchange), fresh)
     }
     if (!fresh && life.status !== 'released') return undefined
     if (life.status === 'released') life.becomeBlank('absent')
     const token = life.token === undefined ? undefined : this.settings.tokens.parse(life.token)
     if (token === undefined || life.token === undefined) return life.status === 'live' ? this.#reread(life) : undefined
-    return this.#attach(life, [{ token, text: life.token, transport: life.transport }], fresh)
+    return attach(life, [{ token, text: life.token, transport: life.transport }], fresh)
   }
 
   nameFor(exchange: Exchange): string | undefined {
     return this.settings.transports[0].nameFor?.(exchange)
   }
 
-  #finish(life: Life, { status = 200, failed = false }: Outcome): Awaitable<void> {
-    if (life.finished) return undefined
-    if (failed || !this.settings.commitWhen(status)) {
-      life.discard()
-      return this.#seal(life)
-    }
-    if (life.discarded) life.discard()
-    let committed: Awaitable<unknown>
-    try {
-      committed = this.#mustStayUnsaved(life) ? this.#leaveUnsaved(life) : life.commit()
-    } catch (error) {
-      return this.#commitFailed(life, error)
-    }
-    if (isPromise(committed)) return committed.then((result) => this.#committed(life, result), (error: unknown) => this.#commitFailed(life, error))
-    return this.#committed(life, committed)
-  }
-
-  #committed(life: Life, result: unknown): void {
-    if (result === 'gone' && this.settings.onGone === 'fail') throw new SessionError('ERR_SESSION_GONE', 'The session ended or its token was replaced while this request ran, so its changes were not stored. Repeat the request.')
-    this.#seal(life)
-  }
-
-  #commitFailed(life: Life, error: unknown): void {
-    this.events.emit('error', { ...(life.isNew ? {} : { id: life.id }), error })
-    if (this.settings.onStoreError === 'fail' || !isSessionError(error, 'ERR_SESSION_STORE')) throw error
-    life.discard()
-    this.#seal(life)
-  }
-
-  // Decided before the commit: a session whose cookie may not be sent is a record that nobody can return to.
-  #mustStayUnsaved(life: Life): boolean {
-    const begins = life.status === 'absent' || life.status === 'ended'
-    return begins && life.exchange !== undefined && isPubliclyCacheable(life.exchange, this.now()) && life.isChanged
-  }
-
-  #leaveUnsaved(life: Life): void {
-    if (process.env['NODE_ENV'] === 'development') {
-      throw new SessionError('ERR_SESSION_USAGE', 'The response is publicly cacheable, so it cannot carry the cookie of a new session. Answer with Cache-Control: private or no-store, or do not write to the session here.')
-    }
-    life.discard()
-    this.events.emit('not-saved', { reason: 'the response is publicly cacheable' })
-  }
-
-  /** Puts what the visitor must know about the token on the response. */
-  #seal(life: Life): void {
-    const { exchange, transport } = life
-    life.finished = true
-    if (exchange === undefined || exchange.headSent) return
-    if (this.#handsOut(life, exchange)) {
-      transport.write(exchange, {
-        token: life.handout === 'clear' ? undefined : life.token,
-        expiresAt: life.expiresAt,
-        now: this.now(),
-        lasting: life.copy.base[OWN_EXPIRY] !== undefined,
-        isNew: life.handout === 'new',
-        overrides: life.overrides,
-      })
-      // A cache that kept this response would hand one visitor's token to the next.
-      if (exchange.responseHeader('cache-control') === undefined || isPubliclyCacheable(exchange, this.now())) exchange.setResponseHeader('Cache-Control', 'no-store')
-    }
-    if (life.accessed && transport.vary !== undefined) vary(exchange, transport.vary)
-    for (const one of this.settings.transports) one.settle?.(exchange)
-  }
-
-  #handsOut(life: Life, exchange: Exchange): boolean {
-    const { handout } = life
-    if (handout === 'none') return false
-    if (handout === 'new' || handout === 'clear') return true
-    if (life.status !== 'live' || life.token === undefined || isPubliclyCacheable(exchange, this.now())) return false
-    return handout === 'send' || life.transport.persistent === true || life.copy.base[OWN_EXPIRY] !== undefined
-  }
-
   #lifeFor(exchange: Exchange): Life {
     const { store } = this.settings
     const guard = this.#store ?? new StoreGuard(typeof store === 'function' ? store(exchange) : store, this.settings.storeTimeoutMs)
     return new Life(this, guard, this.settings.transports[0], exchange)
-  }
-
-  #offers(exchange: Exchange): Offer[] {
-    const offers: Offer[] = []
-    for (const transport of this.settings.transports) {
-      for (const text of transport.read(exchange)) {
-        if (offers.length === MAX_OFFERS) return offers
-        const token = this.settings.tokens.parse(text)
-        if (token === undefined) this.events.emit('unknown-token', { reason: 'malformed' })
-        else offers.push({ token, text, transport })
-      }
-    }
-    return offers
-  }
-
-  #attach(life: Life, offers: readonly Offer[], fresh: boolean): Awaitable<void> {
-    try {
-      const found = this.#firstThatFits(life.store, offers, 0, fresh, UNKNOWN)
-      if (isPromise(found)) return found.then((finding) => this.#take(life, finding), (error: unknown) => this.#openFailed(life, error))
-      return this.#take(life, found)
-    } catch (error) {
-      return this.#openFailed(life, error)
-    }
-  }
-
-  // Of several tokens the first that fits is used; another that fits as well is worth an event.
-  #firstThatFits(store: StoreGuard, offers: readonly Offer[], at: number, fresh: boolean, best: Finding): Awaitable<Finding> {
-    const offer = offers[at]
-    if (offer === undefined) return best
-    return andThen(examine(this, store, offer, fresh), (finding) => {
-      if (finding.kind === 'live' && best.kind === 'live') this.events.emit('duplicate-token', { id: finding.offer.token.id })
-      return this.#firstThatFits(store, offers, at + 1, fresh, RANK[finding.kind] > RANK[best.kind] ? finding : best)
-    })
-  }
-
-  #take(life: Life, finding: Finding): void {
-    if (finding.kind === 'unknown') return
-    life.transport = finding.offer.transport
-    if (finding.kind === 'live') {
-      life.attach(finding.offer.token.id, finding.record, finding.tokenHash)
-      life.token = finding.offer.text
-      if (this.events.wants('load')) this.events.emit('load', { id: life.id })
-    } else if (finding.kind === 'superseded') {
-      life.status = 'superseded'
-    } else {
-      life.endedBecause = finding.because
-    }
-  }
-
-  #openFailed(life: Life, error: unknown): void {
-    this.events.emit('error', { error })
-    if (this.settings.onStoreError === 'fail') throw error
-    life.status = 'degraded'
   }
 
   async #reread(life: Life): Promise<void> {
@@ -312,7 +178,7 @@ class Manager<Data extends object> implements Sessions<Data>, Core {
     const token = this.settings.tokens.parse(from)
     if (token === undefined) return undefined
     const life = this.#detachedLife()
-    await this.#attach(life, [{ token, text: from, transport: life.transport }], fresh)
+    await attach(life, [{ token, text: from, transport: life.transport }], fresh)
     return life.status === 'live' ? new Session<Data>(life) : undefined
   }
 
@@ -387,7 +253,7 @@ class Manager<Data extends object> implements Sessions<Data>, Core {
 
   async #loadFromHeaders(headers: HeadersLike, fresh: boolean): Promise<Session<Data> | undefined> {
     const life = this.#detachedLife()
-    await this.#attach(life, this.#offers(headersExchange(headers)), fresh)
+    await attach(life, offersOf(this, headersExchange(headers)), fresh)
     return life.status === 'live' ? new Session<Data>(life) : undefined
   }
 
@@ -433,8 +299,6 @@ class Manager<Data extends object> implements Sessions<Data>, Core {
   }
 }
 
-const UNKNOWN: Finding = { kind: 'unknown' }
-const RANK = { unknown: 0, past: 1, superseded: 2, live: 3 } as const
 const MAX_GENERATIONS = 16
 
 function sameValue(a: unknown, b: unknown): boolean {

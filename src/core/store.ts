@@ -34,6 +34,8 @@ export interface SweepRequest {
 export interface Store {
   /** What the promises are worth here: `atomic` (the default), `best-effort`, or `client` where the visitor keeps the record. */
   readonly consistency?: 'atomic' | 'best-effort' | 'client'
+  /** `nothing` where every call works and no record is ever there again; no token is then handed out. Absent everywhere else. */
+  readonly keeps?: 'nothing'
   /** The largest record the backend takes, in bytes. Absent where there is no limit of its own. */
   readonly maxBytes?: number
   /**

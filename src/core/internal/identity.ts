@@ -3,7 +3,8 @@ import { makeEntries, type SessionRecord } from '../record.ts'
 import { derivedId } from '../token.ts'
 import type { StoreGuard } from './store-guard.ts'
 import { encodeValue } from '../codec.ts'
-import { late, type CommitResult, type Core, type Life } from './life.ts'
+import type { CommitResult, Core, Life } from './life.ts'
+import { late } from './refusals.ts'
 import { AUTHENTICATED_AT, DATA, OWNER, REVOKED_AT } from './namespaces.ts'
 
 export interface LoginOptions {

@@ -1,15 +1,16 @@
-import { deadlineAfterTouch, isTouchDue } from '../deadlines.ts'
-import { SessionError } from '../errors.ts'
+import { deadlineAfterTouch } from '../deadlines.ts'
 import type { Events, EndedBecause } from '../events.ts'
 import type { Settings } from '../options.ts'
-import type { Patch, PatchResult } from '../patch.ts'
+import type { Patch } from '../patch.ts'
 import { makeEntries, type EndReason, type EntryKey, type SessionId, type SessionRecord } from '../record.ts'
 import type { Awaitable } from '../store.ts'
 import { hashSecret, makeId, tokenText, type Token } from '../token.ts'
 import type { Exchange, Transport } from '../transport.ts'
 import { andThen } from './awaitable.ts'
+import { buildPatch, isEmpty, settledResult, type IdentityChange } from './build-patch.ts'
 import { indexedTerms } from './index-terms.ts'
-import { AUTHENTICATED_AT, INCARNATION, OWN_EXPIRY, OWNER } from './namespaces.ts'
+import { AUTHENTICATED_AT, INCARNATION, OWNER } from './namespaces.ts'
+import { contended, idTaken, late, notLoaded } from './refusals.ts'
 import { checkSize } from './size-limit.ts'
 import type { StoreGuard } from './store-guard.ts'
 import { WorkingCopy, type CopyContext, type EntryChanges } from './working-copy.ts'
@@ -74,8 +75,11 @@ export class Life implements CopyContext {
   /** The response has been told all that it has to say about this session. */
   finished = false
   #id: SessionId | undefined
-  #nonce = ''
+  /** The nonce of the newest patch that this request knows of. */
+  nonce = ''
   #terms: readonly string[] = []
+  /** The token that this request made is the first that its visitor would get. */
+  #neverSent = false
   #ownDeadline: number | 'policy' | undefined
   #queue: Promise<unknown> | undefined
 
@@ -242,8 +246,6 @@ export class Life implements CopyContext {
     })
   }
 
-  #neverSent = false
-
   #commitLive(only: EntryKey | undefined): Awaitable<CommitResult> {
     return this.#applyChanges(only, {}, 0)
   }
@@ -282,57 +284,32 @@ export class Life implements CopyContext {
     this.createdAt = record.createdAt
     this.touchedAt = record.touchedAt
     if (typeof this.#ownDeadline !== 'number') this.expiresAt = record.expiresAt
-    this.#nonce = record.nonce
+    this.nonce = record.nonce
     this.#terms = record.index
   }
 
   #patch(changes: EntryChanges, identity: IdentityChange, valueOf = (key: EntryKey): unknown => this.copy.read(key)): Patch {
-    const now = this.core.now()
-    const hasOwnExpiry = this.copy.base[OWN_EXPIRY] !== undefined
-    const touches = this.forced || isTouchDue({ nonce: this.#nonce, touchedAt: this.touchedAt }, now, this.core.settings.deadlines)
-    const deadline = this.#deadline(now, touches, identity, hasOwnExpiry)
-    const terms = indexedTerms(this.core.settings.index, changes, valueOf)
-    const expect = this.#expectations(changes, deadline?.kind === 'touch')
-    const writes = changes.set.length + changes.remove.length > 0 || deadline !== undefined || identity.rotateTo !== undefined || touches
-    return {
-      now,
+    const { settings } = this.core
+    return buildPatch({
+      now: this.core.now(),
       nonce: this.core.nextNonce(),
-      ...(this.guard !== undefined && { tokenHash: this.guard }),
-      ...(identity.rotateTo !== undefined && { rotateTo: identity.rotateTo }),
-      ...(changes.set.length > 0 && { set: changes.set }),
-      ...(changes.remove.length > 0 && { remove: changes.remove }),
-      ...(writes && expect.length > 0 && { expect }),
-      ...((touches || deadline !== undefined) && { touchedAt: now, index: [...new Set([...this.#terms, ...terms])] }),
-      ...(!touches && deadline === undefined && terms.length > 0 && { index: terms }),
-      ...(deadline !== undefined && { expiresAt: deadline.at }),
-      ...(deadline?.kind === 'replace' && { deadline: 'replace' as const }),
-    }
-  }
-
-  #deadline(now: number, touches: boolean, identity: IdentityChange, hasOwnExpiry: boolean): { kind: 'touch' | 'replace'; at: number } | undefined {
-    const { deadlines } = this.core.settings
-    if (typeof this.#ownDeadline === 'number') return { kind: 'replace', at: this.#ownDeadline }
-    if (this.#ownDeadline === 'policy') return { kind: 'replace', at: deadlineAfterTouch(this.startedAt, now, deadlines) }
-    if (hasOwnExpiry) return undefined
-    if (identity.renewDeadline === true) return { kind: 'replace', at: deadlineAfterTouch(now, now, deadlines) }
-    return touches ? { kind: 'touch', at: deadlineAfterTouch(this.startedAt, now, deadlines) } : undefined
-  }
-
-  // A touch expects the session's own expiry to be as it was, or it would move a deadline that expire() has set meanwhile.
-  #expectations(changes: EntryChanges, moves: boolean): readonly (readonly [EntryKey, string | null])[] {
-    const incarnation = this.copy.base[INCARNATION]
-    if (!moves && incarnation === undefined) return changes.expect
-    return [
-      ...changes.expect.filter(([key]) => key !== OWN_EXPIRY || !moves),
-      ...(moves ? [[OWN_EXPIRY, this.copy.base[OWN_EXPIRY] ?? null] as const] : []),
-      ...(incarnation === undefined ? [] : [[INCARNATION, incarnation] as const]),
-    ]
+      guard: this.guard,
+      base: this.copy.base,
+      changes,
+      identity,
+      head: this,
+      ownDeadline: this.#ownDeadline,
+      forced: this.forced,
+      listedUnder: this.#terms,
+      newTerms: indexedTerms(settings.index, changes, valueOf),
+      deadlines: settings.deadlines,
+    })
   }
 
   #applied(patch: Patch): void {
     const { events } = this.core
     this.forced = false
-    this.#nonce = patch.nonce
+    this.nonce = patch.nonce
     if (patch.touchedAt !== undefined) this.touchedAt = Math.max(this.touchedAt, patch.touchedAt)
     if (patch.index !== undefined) this.#terms = [...new Set([...this.#terms, ...patch.index])]
     if (patch.expiresAt !== undefined) {
@@ -350,7 +327,7 @@ export class Life implements CopyContext {
     const record = this.#newRecord(hashSecret(token.secret), changes)
     return andThen(this.store.create(id, record), (created) => {
       if (!created && attempt < 3) return this.#store(this.core.settings.tokens.make(), changes, attempt + 1)
-      if (!created) throw new SessionError('ERR_SESSION_STORE', 'The session store says that every new id is taken. Check generateToken, or the store.', { outcome: 'none' })
+      if (!created) throw idTaken()
       this.#id = id
       this.status = 'live'
       this.copy.settle(changes)
@@ -424,31 +401,3 @@ export class Life implements CopyContext {
 }
 
 const NO_ENTRIES = makeEntries()
-
-interface IdentityChange {
-  readonly rotateTo?: string
-  /** The deadlines begin anew, as they do at a login. */
-  readonly renewDeadline?: boolean
-}
-
-function isEmpty(patch: Patch): boolean {
-  return patch.set === undefined && patch.remove === undefined && patch.touchedAt === undefined && patch.rotateTo === undefined && patch.index === undefined
-}
-
-/** A conflict that our own, already applied attempt caused is no conflict: its reply was lost. */
-function settledResult(result: PatchResult, patch: Patch): PatchResult {
-  if (result.status !== 'conflict' || result.record.nonce !== patch.nonce) return result
-  return { status: 'ok', version: result.record.version }
-}
-
-export function late(what: string): SessionError {
-  return new SessionError('ERR_SESSION_LATE', `It is too late to ${what}: the head of the response has left, so no cookie can be sent. Do it before the first byte of the response.`)
-}
-
-function notLoaded(): SessionError {
-  return new SessionError('ERR_SESSION_NOT_LOADED', 'The session is not loaded: it is read lazily, or it was released. Call `await session.load()` first.')
-}
-
-export function contended(): SessionError {
-  return new SessionError('ERR_SESSION_CONFLICT', 'Other requests changed the same key at every attempt. Try again later, or spread the load over several keys.')
-}

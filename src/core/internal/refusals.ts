@@ -1,0 +1,17 @@
+import { SessionError } from '../errors.ts'
+
+export function late(what: string): SessionError {
+  return new SessionError('ERR_SESSION_LATE', `It is too late to ${what}: the head of the response has left, so no cookie can be sent. Do it before the first byte of the response.`)
+}
+
+export function notLoaded(): SessionError {
+  return new SessionError('ERR_SESSION_NOT_LOADED', 'The session is not loaded: it is read lazily, or it was released. Call `await session.load()` first.')
+}
+
+export function contended(): SessionError {
+  return new SessionError('ERR_SESSION_CONFLICT', 'Other requests changed the same key at every attempt. Try again later, or spread the load over several keys.')
+}
+
+export function idTaken(): SessionError {
+  return new SessionError('ERR_SESSION_STORE', 'The session store says that every new id is taken. Check generateToken, or the store.', { outcome: 'none' })
+}

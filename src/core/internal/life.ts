@@ -4,7 +4,7 @@ import type { Settings } from '../options.ts'
 import type { Patch } from '../patch.ts'
 import { makeEntries, type EndReason, type EntryKey, type SessionId, type SessionRecord } from '../record.ts'
 import type { Awaitable } from '../store.ts'
-import { hashSecret, makeId, tokenText, type Token } from '../token.ts'
+import { hashSecret, tokenText, type Token } from '../token.ts'
 import type { Exchange, Transport } from '../transport.ts'
 import { andThen } from './awaitable.ts'
 import { buildPatch, isEmpty, settledResult, type IdentityChange } from './build-patch.ts'
@@ -94,7 +94,7 @@ export class Life implements CopyContext {
 
   /** The id, made when somebody asks for it before there is a record. */
   get id(): SessionId {
-    this.#id ??= makeId(this.core.settings.random)
+    this.#id ??= this.core.settings.tokens.make().id
     return this.#id
   }
 
@@ -193,7 +193,9 @@ export class Life implements CopyContext {
     if (this.exchange?.headSent === true) throw late('begin a session')
     const refusal = this.exchange === undefined ? undefined : this.transport.refuses?.(this.exchange)
     if (refusal !== undefined) return this.#leaveUnsaved(refusal)
-    return this.#store(this.core.settings.tokens.make(), this.copy.changes(only), 0)
+    // An id that ended, or that somebody else has, is never used again.
+    if (this.status !== 'absent') this.#id = undefined
+    return this.#store(only, 0)
   }
 
   /** Commits what changed and gives the visitor a new token in the same atomic step. */
@@ -322,20 +324,25 @@ export class Life implements CopyContext {
     if (!stores && patch.touchedAt !== undefined && events.wants('touch')) events.emit('touch', { id: this.id })
   }
 
-  #store(token: Token, changes: EntryChanges, attempt: number): Awaitable<CommitResult> {
-    const id = this.#id !== undefined && this.status === 'absent' && attempt === 0 ? this.#id : token.id
-    const record = this.#newRecord(hashSecret(token.secret), changes)
+  #store(only: EntryKey | undefined, attempt: number): Awaitable<CommitResult> {
+    const { id } = this
+    const { secret } = this.core.settings.tokens.make()
+    // Encoded under the id that the record gets: a sealing codec binds the texts to it.
+    const changes = this.copy.changes(only)
+    const record = this.#newRecord(hashSecret(secret), changes)
     return andThen(this.store.create(id, record), (created) => {
-      if (!created && attempt < 3) return this.#store(this.core.settings.tokens.make(), changes, attempt + 1)
-      if (!created) throw idTaken()
-      this.#id = id
+      if (!created) {
+        if (attempt === 3) throw idTaken()
+        this.#id = undefined
+        return this.#store(only, attempt + 1)
+      }
       this.status = 'live'
       this.copy.settle(changes)
       this.#takeHead(record)
       this.#ownDeadline = undefined
       this.forced = false
       this.#neverSent = this.handout !== 'clear'
-      this.#handOut({ id, secret: token.secret }, record.tokenHash)
+      this.#handOut({ id, secret }, record.tokenHash)
       this.core.onCreated()
       if (this.core.events.wants('create')) this.core.events.emit('create', { id })
       return 'ok'

@@ -1,5 +1,6 @@
 import type { EntryKey } from '../record.ts'
 import { asStored } from './as-stored.ts'
+import { isPromise } from './awaitable.ts'
 import type { Life } from './life.ts'
 import { contended } from './refusals.ts'
 
@@ -14,7 +15,9 @@ export async function updateEntry<Value>(life: Life, key: EntryKey, change: (val
   if (life.copy.isChanged(key) && (await life.commit(key)) === 'gone') return 'gone'
   for (let attempt = 0; attempt < MAX_UPDATE_ATTEMPTS; attempt += 1) {
     const value = change(asStored<Value>(life.copy.storedValue(key)))
-    const result = await life.tryUpdate(key, value)
+    const answer = life.tryUpdate(key, value)
+    // A synchronous answer is used at once: a turn of the event loop would let the others be faster again.
+    const result = isPromise(answer) ? await answer : answer
     if (result === 'ok') return value
     if (result === 'gone') return 'gone'
     if (attempt >= 4) await pause(Math.min(2 ** (attempt - 3), 32) * jitter(life))

@@ -5,7 +5,7 @@ import { makeEntries, type Entries, type EntryKey, type SessionId } from '../rec
 import type { Merge } from '../options.ts'
 import type { EntryValidator } from '../schema.ts'
 import { joinEntryText, splitEntryText } from './entry-text.ts'
-import { DATA } from './namespaces.ts'
+import { DATA, FLASH } from './namespaces.ts'
 
 /** What the working copy needs to know beside the entries. */
 export interface CopyContext {
@@ -149,7 +149,8 @@ export class WorkingCopy {
       if ((theirs ?? null) === expected) continue
       const cell = this.#cells?.get(key)
       if (cell === undefined) continue
-      if (attempted.get(key) !== theirs) this.#settleConflict(key, cell, theirs)
+      // Two that wrote the same agree; but a message that two requests took was shown twice.
+      if (attempted.get(key) !== theirs || key.startsWith(FLASH)) this.#settleConflict(key, cell, theirs)
       cell.stored = theirs
     }
     this.#base = newest

@@ -1,11 +1,12 @@
 import { resolve } from 'node:path'
 import { SessionError } from '../core/errors.ts'
 import { applyPatch, GONE, type Patch, type PatchResult } from '../core/patch.ts'
-import { isLive, parseRecord, stringifyRecord, tombstone, unreadable, type EndReason, type SessionId, type SessionRecord } from '../core/record.ts'
+import { isLive, stringifyRecord, tombstone, unreadable, type EndReason, type SessionId, type SessionRecord } from '../core/record.ts'
 import type { Awaitable, PatchOptions, ReadOptions, Store, SweepRequest } from '../core/store.ts'
 import { BusyQueue } from './internal/busy-queue.ts'
 import { escapeText, unescapeText } from './internal/escape.ts'
 import { isBusy, isHandle, openFile, storeFailed, textIn, transaction, withoutWaiting, type SqliteHandle, type SqliteStatement } from './internal/sqlite-database.ts'
+import { ParsedRecords } from './internal/parsed-records.ts'
 import { prepareTables, type Statements } from './internal/sqlite-schema.ts'
 
 export type { SqliteHandle, SqliteStatement }
@@ -40,6 +41,7 @@ interface Settings {
 
 /** An open database with its tables. */
 interface Database extends Statements {
+  readonly parsed: ParsedRecords
   /** Runs work that only reads. */
   reading<T>(work: () => T): T
   /** Runs work in one write transaction. */
@@ -79,8 +81,9 @@ class Sqlite implements SqliteStore {
 
   read(id: SessionId, options?: ReadOptions): Awaitable<SessionRecord | undefined> {
     return this.#reading((database) => {
-      const rows = database.read.all(escapeText(id))
-      return rows.length === 0 ? undefined : parseRow(rows[0])
+      const key = escapeText(id)
+      const rows = database.read.all(key)
+      return rows.length === 0 ? undefined : parseRow(database, key, rows[0])
     }, options?.signal)
   }
 
@@ -189,16 +192,16 @@ function wrapped<T>(work: () => T): T {
 function readable(database: Database, key: string): SessionRecord | undefined {
   const rows = database.read.all(key)
   try {
-    return rows.length === 0 ? undefined : parseRow(rows[0])
+    return rows.length === 0 ? undefined : parseRow(database, key, rows[0])
   } catch {
     return undefined
   }
 }
 
-function parseRow(row: unknown): SessionRecord {
+function parseRow({ parsed }: Database, key: string, row: unknown): SessionRecord {
   const text = textIn(row, 'record')
   if (text === undefined) throw unreadable('its column is not text')
-  return parseRecord(text)
+  return parsed.parse(key, text)
 }
 
 function keyOf(row: unknown): string {
@@ -213,6 +216,7 @@ function update(database: Database, key: string, before: SessionRecord, after: S
   const sameTimes = before.touchedAt === after.touchedAt && before.expiresAt === after.expiresAt
   if (sameTimes) database.setRecord.run(text, key)
   else database.setRecordAndTimes.run(text, after.touchedAt, after.expiresAt, key)
+  database.parsed.remember(key, text, after)
   if (before.index !== after.index) addTerms(database, key, after.index)
 }
 
@@ -243,7 +247,7 @@ function openDatabase({ location, table, durability }: Settings): Database {
   const handle = openFile(location)
   try {
     handle.exec(`PRAGMA busy_timeout = 0; PRAGMA journal_mode = WAL; PRAGMA synchronous = ${durability === 'power' ? 'FULL' : 'NORMAL'}; PRAGMA cache_size = ${CACHE}`)
-    return { ...prepareTables(handle, table), reading: (work) => work(), writing: (work) => transaction(handle, work), close: () => handle.close() }
+    return { ...prepareTables(handle, table), parsed: new ParsedRecords(), reading: (work) => work(), writing: (work) => transaction(handle, work), close: () => handle.close() }
   } catch (error) {
     handle.close()
     throw error
@@ -257,6 +261,7 @@ function shareDatabase(handle: SqliteHandle, table: string): Database {
   const isLog = textIn(handle.prepare('PRAGMA journal_mode').all()[0], 'journal_mode') === 'wal'
   return {
     ...patiently(() => prepareTables(handle, table)),
+    parsed: new ParsedRecords(),
     reading: isLog ? (work) => work() : patiently,
     writing: (work) => patiently(() => transaction(handle, work)),
     close: () => undefined,

@@ -1,8 +1,9 @@
 import { SessionError, isSessionError } from '../../core/errors.ts'
 import { applyPatch, GONE, type Patch, type PatchResult } from '../../core/patch.ts'
-import { isLive, makeEntries, parseRecord, stringifyRecord, tombstone, TOMBSTONE_AGE_MS, unreadable, type EndReason, type SessionId, type SessionRecord } from '../../core/record.ts'
+import { isLive, stringifyRecord, TOMBSTONE_AGE_MS, type EndReason, type SessionId, type SessionRecord } from '../../core/record.ts'
 import type { PatchOptions, ReadOptions, Store, StoreEvent, SweepRequest } from '../../core/store.ts'
 import { makeKeyedQueue, queueOf } from './keyed-queue.ts'
+import { readableIn, recordIn, stopIfAborted, tombstoneOf } from './stored-text.ts'
 import { timeToLive } from './time-to-live.ts'
 
 /** How long a text has to be kept. */
@@ -95,8 +96,7 @@ class ReadMergeWrite implements Store {
       if (stored === undefined) return false
       const current = readableIn(stored)
       if (current?.ended !== undefined) return false
-      // What cannot be read may be a live record to a newer version of this package: it ends as well.
-      const grave = tombstone(current ?? nobody(at), because, at)
+      const grave = tombstoneOf(current, because, at)
       await this.#save(id, stringifyRecord(grave), grave.expiresAt, at)
       return true
     })
@@ -178,31 +178,6 @@ class ReadMergeWrite implements Store {
 function isPast(record: SessionRecord, { by = 'expires', now, olderThan = -Infinity }: SweepRequest): boolean {
   if (by === 'expires' || record.ended !== undefined) return record.expiresAt <= now
   return (by === 'touched' ? record.touchedAt : record.createdAt) < olderThan
-}
-
-function recordIn(stored: unknown): SessionRecord {
-  if (typeof stored !== 'string') throw unreadable('it is not text')
-  return parseRecord(stored)
-}
-
-/** The record, or undefined for nothing and for what cannot be read: both are gone to a patch, and free to a create. */
-function readableIn(stored: unknown): SessionRecord | undefined {
-  if (stored === undefined) return undefined
-  try {
-    return recordIn(stored)
-  } catch (error) {
-    if (isSessionError(error, 'ERR_SESSION_UNREADABLE')) return undefined
-    throw error
-  }
-}
-
-function nobody(at: number): SessionRecord {
-  return { version: 0, createdAt: at, touchedAt: at, expiresAt: at, tokenHash: '', nonce: '', index: [], entries: makeEntries() }
-}
-
-function stopIfAborted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted !== true) return
-  throw new SessionError('ERR_SESSION_STORE', 'The call was given up before it reached the store. Nothing was changed.', { cause: signal.reason, outcome: 'none' })
 }
 
 function* take<K, V>(map: Map<K, V>, count: number): Iterable<readonly [K, V]> {

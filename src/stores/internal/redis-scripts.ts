@@ -74,48 +74,59 @@ return {'ok', least}
  * those: field and =text or ''; field and text; field; term.
  * Answers ok, the version and the deadline; gone; or conflict and the record.
  */
-export const PATCH = script(`${HEAD}${SET_FIELDS}
-if not readable or ended or expires <= tonumber(ARGV[1]) then return {'gone'} end
-if nonce == ARGV[2] then
-  redis.call('HSET', key, '!n', nonce)
-  return {'ok', head[1], head[4]}
+export const PATCH = script(`
+local key = KEYS[1]
+local head = redis.pcall('HMGET', key, '!v', '!t', '!e', '!h', '!n', '!x')
+if head.err then
+  if string.find(head.err, 'WRONGTYPE', 1, true) then return {'gone'} end
+  return head
 end
-if ARGV[3] ~= '' and string.sub(ARGV[3], 2) ~= hash then return {'gone'} end
-local at = 13
-for i = at, at + 2 * ARGV[9] - 1, 2 do
+local version, touched, expires = tonumber(head[1]), tonumber(head[2]), tonumber(head[3])
+if not version or not touched or not expires or not head[4] or head[6] or expires <= tonumber(ARGV[1]) then return {'gone'} end
+if head[5] == ARGV[2] then
+  redis.call('HSET', key, '!n', ARGV[2])
+  return {'ok', head[1], head[3]}
+end
+if ARGV[3] ~= '' and ARGV[3] ~= '=' .. head[4] then return {'gone'} end
+local sets = 13 + 2 * ARGV[9]
+for i = 13, sets - 1, 2 do
   local stored = redis.call('HGET', key, ARGV[i])
   local met = not stored
   if ARGV[i + 1] ~= '' then met = stored == string.sub(ARGV[i + 1], 2) end
   if not met then return {'conflict', redis.call('HGETALL', key)} end
 end
-at = at + 2 * ARGV[9]
+local removes = sets + 2 * ARGV[10]
+local terms = removes + ARGV[11]
+local deadline = ARGV[6]
+local moves = deadline ~= '' and (ARGV[7] == 'replace' or tonumber(deadline) > expires)
+local scored = moves and redis.call('HGET', key, '!s')
 
-local after = string.format('%.0f', version + 1)
-local fields = {'!v', after, '!n', ARGV[2]}
+local after = version + 1
+local words, n = {'HSET', key, '!v', after, '!n', ARGV[2]}, 6
 local function add(field, value)
-  fields[#fields + 1] = field
-  fields[#fields + 1] = value
+  if n > 2000 then
+    redis.call(unpack(words, 1, n))
+    n = 2
+  end
+  words[n + 1], words[n + 2] = field, value
+  n = n + 2
 end
 if ARGV[4] ~= '' then
   add('!h', string.sub(ARGV[4], 2))
-  add('!p', hash)
+  add('!p', head[4])
   add('!r', ARGV[1])
 end
 if ARGV[5] ~= '' and tonumber(ARGV[5]) > touched then add('!t', ARGV[5]) end
-local deadline = ARGV[6]
-local moves = deadline ~= '' and (ARGV[7] == 'replace' or tonumber(deadline) > expires)
 if moves then
   add('!e', deadline)
-  if tonumber(deadline) < tonumber(scored) then add('!s', scored) elseif head[8] then add('!s', deadline) end
+  if tonumber(deadline) < tonumber(scored or head[3]) then add('!s', scored or head[3]) elseif scored then add('!s', deadline) end
 end
-local terms = at + 2 * ARGV[10] + ARGV[11]
+for i = sets, removes - 1, 2 do add(ARGV[i], ARGV[i + 1]) end
 for i = terms, terms + ARGV[12] - 1 do add('!i' .. ARGV[i], '') end
-
-set(fields, 1, #fields)
-set(ARGV, at, at + 2 * ARGV[10] - 1)
-for i = at + 2 * ARGV[10], terms - 1 do redis.call('HDEL', key, ARGV[i]) end
-if moves then remain(ARGV[8]) end
-return {'ok', after, moves and deadline or head[4]}
+redis.call(unpack(words, 1, n))
+for i = removes, terms - 1 do redis.call('HDEL', key, ARGV[i]) end
+if moves and ARGV[8] == '' then redis.call('PERSIST', key) elseif moves then redis.call('PEXPIRE', key, ARGV[8]) end
+return {'ok', after, moves and deadline or head[3]}
 `)
 
 /**

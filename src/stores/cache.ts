@@ -46,7 +46,7 @@ export function cacheStore(cache: KeyValueCache | ItemStorage, options: CacheSto
   return readMergeWrite({
     name: 'The cache',
     owner: cache,
-    expires: face.expires,
+    cleanup: cleanupOf(face),
     load: (id) => failures.during('none', () => face.load(prefix + id), (value) => value === undefined),
     save: (id, text, { ttl }) => failures.during('unknown', async () => mustBeStored(await face.save(prefix + id, text, ttl)), (answer) => answer !== true),
     remove: (id) => face.remove(prefix + id),
@@ -57,13 +57,20 @@ export function cacheStore(cache: KeyValueCache | ItemStorage, options: CacheSto
 }
 
 /** A cache as this store uses it. Keys carry the prefix, ids do not; times are milliseconds. */
-interface Face extends Pick<TextKeeper, 'ids' | 'expires'> {
+interface Face extends Pick<TextKeeper, 'ids'> {
+  /** It deletes by itself what has been kept long enough. */
+  readonly expires: boolean
   load(key: string): unknown
   save(key: string, text: string, ttl: number): unknown
   remove(key: string): unknown
 }
 
 type Ttl = CacheStoreOptions['ttl']
+
+function cleanupOf({ expires, ids }: Face): TextKeeper['cleanup'] {
+  if (expires) return 'itself'
+  return ids === undefined ? 'all but tombstones' : 'sweep'
+}
 
 // unstorage parses what looks like JSON when it reads, and drops the keys it does not trust. With this in front nothing looks like JSON.
 const NOT_JSON = 'sojourn '

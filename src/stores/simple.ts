@@ -32,7 +32,7 @@ export function simpleStore(definition: SimpleStoreDefinition): Store {
   return readMergeWrite({
     name: 'The store',
     owner: definition,
-    expires: false,
+    cleanup: 'all but tombstones',
     load: (id) => definition.load(id),
     save: (id, text, { expiresAt, ttl }) => definition.store(id, text, { expiresAt, ttl: Math.ceil(ttl / 1000) }),
     ...(definition.remove !== undefined && { remove: (id: SessionId) => definition.remove?.(id) }),

@@ -26,8 +26,11 @@ export interface TextKeeper {
   remove?(id: SessionId): unknown
   /** Every id, where it can tell. */
   ids?(): AsyncIterable<SessionId> | Iterable<SessionId>
-  /** It deletes by itself what is past its ttl. */
-  readonly expires: boolean
+  /**
+   * Who deletes what is past: it does, by ttl (`itself`); our sweep, which goes through all ids (`sweep`); or it does for all but
+   * tombstones, of which we delete those that this process wrote (`all but tombstones`).
+   */
+  readonly cleanup: 'itself' | 'sweep' | 'all but tombstones'
   observe?(report: (event: StoreEvent) => void): void
   close?(): void
 }
@@ -54,11 +57,10 @@ class ReadMergeWrite implements Store {
   readonly #ends = new Map<SessionId, number>()
 
   constructor(keeper: TextKeeper) {
-    const { ids, remove } = keeper
     this.#keeper = keeper
     this.#oneAtATime = keeper.owner === undefined ? makeKeyedQueue() : queueOf(keeper.owner)
-    if (ids !== undefined) this.list = () => this.#unended()
-    if (ids !== undefined && remove !== undefined && !keeper.expires) this.sweep = (what, limit) => this.#sweep(what, limit)
+    if (keeper.ids !== undefined) this.list = () => this.#unended()
+    if (keeper.cleanup === 'sweep') this.sweep = (what, limit) => this.#sweep(what, limit)
   }
 
   async read(id: SessionId, options?: ReadOptions): Promise<SessionRecord | undefined> {
@@ -100,7 +102,7 @@ class ReadMergeWrite implements Store {
       await this.#save(id, stringifyRecord(grave), grave.expiresAt, at)
       return true
     })
-    if (ended && !this.#keeper.expires && this.sweep === undefined) await this.#removeOldEnds(id, at)
+    if (ended && this.#keeper.cleanup === 'all but tombstones') await this.#removeOldEnds(id, at)
     return ended
   }
 

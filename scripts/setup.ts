@@ -20,6 +20,7 @@ export const PROGRAMS: readonly Program[] = [
   { name: 'Chromium', binaries: ['chromium', 'chromium-browser', 'google-chrome'], package: 'chromium', needed: 'the browser tests' },
   { name: 'Redis', binaries: ['redis-server', 'valkey-server'], package: 'redis-server', needed: 'the Redis store' },
   { name: 'PostgreSQL', binaries: ['initdb'], folders: globSync('/usr/lib/postgresql/*/bin'), package: 'postgresql', needed: 'the PostgreSQL store' },
+  { name: 'PgBouncer', binaries: ['pgbouncer'], package: 'pgbouncer', needed: 'the PostgreSQL store behind PgBouncer' },
   { name: 'MariaDB', binaries: ['mariadbd', 'mysqld'], package: 'mariadb-server', needed: 'the MySQL store' },
   { name: 'memcached', binaries: ['memcached'], package: 'memcached', needed: 'the cache store over memcached' },
   { name: 'nginx', binaries: ['nginx'], package: 'nginx-light', needed: 'the tests behind a proxy' },

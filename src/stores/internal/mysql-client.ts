@@ -126,7 +126,7 @@ async function onConnection<T>(connection: MysqlConnection, step: () => Promise<
     return result
   } catch (error) {
     // An error that is not the server's may leave an answer outstanding, which the next user would take for his.
-    if (!isSessionError(error) && (errorNumber(error) === undefined || connectionEnded(error))) connection.destroy()
+    if (!isSessionError(error) && (errorNumber(error) === undefined || errorNumber(error) === TOO_LARGE || connectionEnded(error))) connection.destroy()
     else release(connection)
     throw error
   }
@@ -209,6 +209,9 @@ export function errorNumber(error: unknown): number | undefined {
 // Shutting down, killed, lost: the server may have committed before it said so.
 const ENDED: readonly (number | undefined)[] = [1053, 1079, 1080, 1152, 1158, 1159, 1160, 1161, 1180, 1184, 1317, 1927, 2006, 2013, 3169, 4031]
 
+// The server refuses the statement, and closes the connection after it.
+const TOO_LARGE = 1153
+
 function connectionEnded(error: unknown): boolean {
   return ENDED.includes(errorNumber(error))
 }
@@ -223,5 +226,5 @@ function failure({ doing }: Call, error: unknown, { state }: Progress): Error {
 function adviceFor(error: unknown): { readonly advice?: string } {
   const number = errorNumber(error)
   if (number === 1146 || number === 1054) return { advice: 'A table or column is missing: call store.createTable(), run the SQL of mysqlTables(), or correct the names in the options.' }
-  return number === 1153 ? { advice: 'The session is larger than max_allowed_packet: raise it on the server, or keep less in the session.' } : {}
+  return number === TOO_LARGE ? { advice: 'The session is larger than max_allowed_packet: raise it on the server, or keep less in the session.' } : {}
 }

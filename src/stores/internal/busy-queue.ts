@@ -12,7 +12,7 @@ interface Waiting {
 const PATIENCE_MS = 2000
 // What may run in one go after a long wait, so that a hundred commits do not freeze the event loop either.
 const SLICE_MS = 8
-const LONGEST_PAUSE_MS = 20
+const LONGEST_PAUSE_MS = 6
 
 /**
  * Runs synchronous work at once while its file is free. Work that finds the file held waits without holding

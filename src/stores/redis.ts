@@ -295,7 +295,13 @@ class RedisStore implements Store {
     const { minReplicas, replicaTimeout } = this.#settings
     if (minReplicas === 0) return answerOf(await this.#link.send(key, command, signal))
     const wait = ['WAIT', String(minReplicas), String(Math.ceil(replicaTimeout * 1000))]
-    const [reply, acknowledged] = await this.#link.sendAndWait(key, command, wait)
+    const [reply, acknowledged] = await this.#link.sendAndWait(key, command, wait).catch(async (error: unknown) => {
+      if (replyCode(error) !== 'MOVED') throw error
+      // A batch does not follow to the slot's new node; a single command does, and tells the client where that is.
+      await this.#link.send(key, ['EXISTS', key], signal)
+      assertNotAborted(signal)
+      return this.#link.sendAndWait(key, command, wait)
+    })
     const answer = answerOf(reply)
     if (WROTE.has(answer[0]) && Number(acknowledged) < minReplicas) throw tooFewReplicas(Number(acknowledged), minReplicas)
     return answer

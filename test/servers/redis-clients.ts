@@ -3,7 +3,7 @@ import { Cluster, Redis } from 'ioredis'
 import { Cluster as Cluster5, Redis as Redis5 } from 'ioredis5'
 import { createClient, createCluster } from 'redis'
 import { createClient as createClient5, createCluster as createCluster5 } from 'redis5'
-import type { RedisClient } from '../../src/stores/redis.ts'
+import type { RedisClient, RedisSubscriber } from '../../src/stores/redis.ts'
 
 /** Where to connect: the ports of a server or of a Cluster's primaries, on loopback. */
 export interface RedisPlace {
@@ -13,7 +13,7 @@ export interface RedisPlace {
 
 /** A connected client, and how to be rid of it. */
 export interface ConnectedClient {
-  readonly client: RedisClient
+  readonly client: RedisClient & RedisSubscriber
   close(): Promise<void>
 }
 
@@ -66,7 +66,7 @@ function nodesOf({ ports }: RedisPlace): { host: string; port: number }[] {
   return ports.map((port) => ({ host: '127.0.0.1', port }))
 }
 
-type NodeRedis = RedisClient & { connect(): Promise<unknown>; on(event: 'error', listener: () => void): unknown; close(): Promise<unknown>; destroy(): unknown }
+type NodeRedis = RedisClient & RedisSubscriber & { connect(): Promise<unknown>; on(event: 'error', listener: () => void): unknown; close(): Promise<unknown>; destroy(): unknown }
 
 async function nodeRedis(client: NodeRedis): Promise<ConnectedClient> {
   // Lost connections are what some cases are about; a client without a listener would end the process.
@@ -75,7 +75,7 @@ async function nodeRedis(client: NodeRedis): Promise<ConnectedClient> {
   return { client, close: async () => void (await client.destroy()) }
 }
 
-type IoRedis = RedisClient & { readonly status: string; once(event: 'ready', listener: () => void): unknown; on(event: 'error', listener: () => void): unknown; disconnect(): void }
+type IoRedis = RedisClient & RedisSubscriber & { readonly status: string; once(event: 'ready', listener: () => void): unknown; on(event: 'error', listener: () => void): unknown; disconnect(): void }
 
 async function ioRedis(client: IoRedis): Promise<ConnectedClient> {
   client.on('error', () => undefined)

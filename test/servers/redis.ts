@@ -132,3 +132,42 @@ export function askRedis({ port, password }: { readonly port: number; readonly p
 function encode(words: readonly string[]): string {
   return `*${words.length}\r\n${words.map((word) => `$${Buffer.byteLength(word)}\r\n${word}\r\n`).join('')}`
 }
+
+/** Calls `body` and resolves to the commands that clients have sent meanwhile about keys of `prefix`; what scripts do inside is left out. */
+export async function commandsDuring(server: RedisServer, prefix: string, body: () => Promise<unknown>): Promise<readonly string[]> {
+  const marker = randomBytes(9).toString('hex')
+  const monitor = await openMonitor(server, marker)
+  try {
+    await body()
+    await server.ask('ECHO', `${marker}-end`)
+    const text = await monitor.until(`${marker}-end`)
+    const lines = text.split('\r\n').filter((line) => line.includes(prefix) && !/^\+[\d.]+ \[\d+ lua\]/.test(line))
+    return lines.map((line) => /\] "([^"]*)"/.exec(line)?.[1] ?? line)
+  } finally {
+    monitor.close()
+  }
+}
+
+interface Monitor {
+  until(marker: string): Promise<string>
+  close(): void
+}
+
+async function openMonitor(server: RedisServer, marker: string): Promise<Monitor> {
+  const socket = connect(server.port, server.host)
+  let text = ''
+  let arrived = (): void => undefined
+  socket.on('data', (chunk) => {
+    text += String(chunk)
+    arrived()
+  })
+  const until = async (wanted: string): Promise<string> => {
+    while (!text.includes(wanted)) await new Promise<void>((resolve) => (arrived = resolve))
+    return text
+  }
+  socket.write([['AUTH', server.password], ['MONITOR']].map(encode).join(''))
+  await until('+OK\r\n+OK\r\n')
+  await server.ask('ECHO', marker)
+  await until(marker)
+  return { until, close: () => socket.destroy() }
+}

@@ -6,8 +6,8 @@ import { replyText } from './redis-record.ts'
 export type RedisSubscriber = NodeRedisSubscriber | IoRedisSubscriber
 
 interface NodeRedisSubscriber {
-  subscribe(channel: string, listener: (message: string) => void): Promise<unknown>
-  unsubscribe(channel: string, listener: (message: string) => void): Promise<unknown>
+  subscribe(channel: string, listener: (message: unknown) => void): Promise<unknown>
+  unsubscribe(channel: string, listener: (message: unknown) => void): Promise<unknown>
   on(event: 'ready', listener: () => void): unknown
   off(event: 'ready', listener: () => void): unknown
 }

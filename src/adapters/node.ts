@@ -2,6 +2,7 @@ import type { RegisteredSession } from '../core/register.ts'
 import type { Session } from '../core/session.ts'
 import type { Sessions } from '../core/sessions.ts'
 import type { Awaitable } from '../core/store.ts'
+import type { HeldResponse } from './internal/held-response.ts'
 import { isSecureRequest } from './internal/node-exchange.ts'
 import type { NodeRequest, NodeResponse } from './internal/node-types.ts'
 import { withSession } from './internal/with-session.ts'
@@ -14,6 +15,8 @@ declare module 'node:http' {
 }
 
 export interface NodeSessionOptions {
+  /** For middleware: the property of the request under which the session is left. Needed for the second manager of an application. Defaults to `session`. */
+  readonly as?: string
   /** Believe `X-Forwarded-Proto` when it says https. Only behind a proxy of yours that sets it. Defaults to false. */
   readonly trustProxy?: boolean
   /** Told of an error that the listener threw or the store caused, after which a plain 500 is sent. Defaults to `console.error`. */
@@ -38,26 +41,38 @@ export function nodeSession<Data extends object>(
   sessions: Sessions<Data>, listenerOrOptions?: NodeListener<NodeRequest, NodeResponse, Data> | NodeSessionOptions, listenerOptions?: NodeSessionOptions,
 ): NodeMiddleware | ((request: NodeRequest, response: NodeResponse) => void) {
   const listener = typeof listenerOrOptions === 'function' ? listenerOrOptions : undefined
-  const { trustProxy = false, onError = console.error } = (typeof listenerOrOptions === 'function' ? listenerOptions : listenerOrOptions) ?? {}
-  const secure = (request: NodeRequest): boolean => isSecureRequest(request, trustProxy)
-  if (listener === undefined) return (request: NodeRequest, response: NodeResponse, next: (error?: unknown) => void) => withSession(sessions, request, response, secure, () => next(), next)
-  return (request: NodeRequest, response: NodeResponse) => {
+  const options = (typeof listenerOrOptions === 'function' ? listenerOptions : listenerOrOptions) ?? {}
+  return listener === undefined ? asMiddleware(sessions, options) : asListener(sessions, listener, options)
+}
+
+function asMiddleware<Data extends object>(sessions: Sessions<Data>, { as = 'session', trustProxy = false }: NodeSessionOptions): NodeMiddleware {
+  return (request, response, next) => withSession(sessions, request, response, { as, secure: isSecureRequest(request, trustProxy), next: () => next(), fail: next })
+}
+
+function asListener<Data extends object>(
+  sessions: Sessions<Data>, listener: NodeListener<NodeRequest, NodeResponse, Data>, { trustProxy = false, onError = console.error }: NodeSessionOptions,
+): (request: NodeRequest, response: NodeResponse) => void {
+  return (request, response) => {
     const fail = (error: unknown): void => {
       onError(error)
       sendError(response)
     }
-    withSession(sessions, request, response, secure, async (session) => {
+    const next = async (session: Session<Data>, held: HeldResponse | undefined): Promise<void> => {
       try {
         await listener(request, response, session)
       } catch (error) {
+        held?.takeBack()
         fail(error)
       }
-    }, fail)
+    }
+    withSession(sessions, request, response, { secure: isSecureRequest(request, trustProxy), next: (session, held) => void next(session, held), fail })
   }
 }
 
+// An error after the head, or after what counts as it: the visitor must see that the body was cut, not take it for whole.
 function sendError(response: NodeResponse): void {
-  if (response.headersSent) return void response.end()
+  if (response.writableEnded) return
+  if (response.headersSent) return void response.destroy()
   response.statusCode = 500
   response.setHeader('Content-Type', 'text/plain; charset=utf-8')
   response.end('Internal Server Error\n')

@@ -1,128 +1,142 @@
-import type { Awaitable } from '../../core/store.ts'
 import { isPromise } from '../../core/internal/awaitable.ts'
-import type { NodeResponse } from './node-types.ts'
+import type { Awaitable } from '../../core/store.ts'
+import { answerInstead, callBack } from './error-answer.ts'
+import type { Arguments, NodeResponse } from './node-types.ts'
+import { forgetBody, takeHead } from './response-head.ts'
 
-type WriteHeadArguments = readonly unknown[]
-
-interface Held {
-  readonly method: 'write' | 'end' | 'flushHeaders'
-  readonly args: readonly unknown[]
+export interface HoldOptions {
+  /** Commits, and puts the cookie on the response. Called once, with the status that the response is about to have. */
+  readonly commit: (status: number) => Awaitable<void>
+  /** Called when the commit failed: puts the cookie on the response that what has happened before calls for. */
+  readonly sealFailed: () => Awaitable<void>
+  /** Called then: nothing has been sent, and the error has to be answered. */
+  readonly answer: (error: unknown) => void
+  /** HTTP/2 sends the head when it is written, HTTP/1.1 with the first byte of the body. */
+  readonly isHttp2: boolean
 }
+
+type Method = 'write' | 'end' | 'flushHeaders'
 
 /**
  * Holds back the head and the body of a response until the session is committed: the first `write`, `end` or
  * `flushHeaders` starts the commit, and what comes meanwhile waits, in order. With a synchronous store nothing waits.
  * Only documented methods are used, so that HTTP/2 responses work as well.
  */
-export function holdResponse(response: NodeResponse, commit: (status: number) => Awaitable<void>, onFailure: (error: unknown) => void): void {
-  const { writeHead, write, end, flushHeaders } = response
-  const queue: Held[] = []
-  let state: 'open' | 'committing' | 'released' = 'open'
-  let headGiven = false
-  let bodyEnded = false
+export class HeldResponse {
+  readonly #response: NodeResponse
+  readonly #options: HoldOptions
+  readonly #originals: Required<Pick<NodeResponse, Method | 'writeHead'>>
+  #state: 'open' | 'committing' | 'released' | 'failed' = 'open'
+  /** What `writeHead` was given beside headers, once it was called. */
+  #head: { readonly status: number; readonly reason: readonly string[] } | undefined
+  #waiting: (readonly [Method, Arguments])[] = []
+  #ended = false
+  #failure: unknown
 
-  response.writeHead = function (...args: WriteHeadArguments) {
-    if (state === 'released') return Reflect.apply(writeHead, response, args)
-    takeHead(response, args)
-    headGiven = true
-    pretendSent()
-    return response
-  }
-  response.write = (...args: readonly unknown[]) => (start() ? Reflect.apply(write, response, args) === true : hold('write', args) && false)
-  response.end = (...args: readonly unknown[]) => {
-    if (start()) return Reflect.apply(end, response, args)
-    bodyEnded = true
-    hold('end', args)
-    return response
-  }
-  response.flushHeaders = () => { if (start()) Reflect.apply(flushHeaders, response, []); else hold('flushHeaders', []) }
-
-  /** Starts the commit when nobody has; true when the response is free. */
-  function start(): boolean {
-    if (state !== 'open') return state === 'released'
-    state = 'committing'
-    let committed: Awaitable<void>
-    try {
-      committed = commit(response.statusCode)
-    } catch (error) {
-      fail(error)
-      return false
-    }
-    if (!isPromise(committed)) {
-      release()
-      return true
-    }
-    pretendSent()
-    committed.then(() => { release(); replay() }, fail)
-    return false
+  constructor(response: NodeResponse, options: HoldOptions) {
+    const { writeHead, write, end, flushHeaders = () => {} } = response
+    this.#response = response
+    this.#options = options
+    this.#originals = { writeHead, write, end, flushHeaders }
+    // Never set back, or what wrapped them meanwhile, such as a compression, would be cut off.
+    response.writeHead = (...args) => this.#writeHead(args)
+    response.write = (...args) => this.#pass('write', args) === true
+    response.end = (...args) => (this.#pass('end', args), response)
+    response.flushHeaders = () => void this.#pass('flushHeaders', [])
   }
 
-  function hold(method: Held['method'], args: readonly unknown[]): true {
-    if (state === 'committing') queue.push({ method, args })
+  /** Takes back a head that was written before anything else. False when it is too late: the commit has begun. */
+  takeBack(): boolean {
+    if (this.#state !== 'open') return false
+    this.#head = undefined
+    forgetBody(this.#response)
     return true
   }
 
-  function release(): void {
-    state = 'released'
-    Object.assign(response, { writeHead, write, end, flushHeaders })
-    if (headGiven) Reflect.apply(writeHead, response, response.statusMessage ? [response.statusCode, response.statusMessage] : [response.statusCode])
+  #writeHead(args: Arguments): unknown {
+    if (this.#state === 'released') return Reflect.apply(this.#originals.writeHead, this.#response, args)
+    if (this.#state !== 'open') return this.#response
+    this.#head = takeHead(this.#response, args)
+    this.#pretendSent()
+    if (this.#options.isHttp2) process.nextTick(() => { if (this.#head !== undefined && this.#state === 'open') this.#start() })
+    return this.#response
   }
 
-  function replay(): void {
-    let free = true
-    for (const { method, args } of queue) free = Reflect.apply({ write, end, flushHeaders }[method], response, args) !== false
-    // Node tells when the buffer drains only if it was full; who was told to wait by us is told by us.
-    const waiting = queue.some(({ method }) => method === 'write') && !bodyEnded
-    queue.length = 0
-    if (waiting && free) process.nextTick(() => response.emit('drain'))
+  #pass(method: Method, args: Arguments): unknown {
+    if (method === 'end' && this.#state !== 'released') this.#ended = true
+    if (this.#state === 'open') this.#start()
+    if (this.#state === 'released') return Reflect.apply(this.#originals[method], this.#response, args)
+    if (this.#state === 'failed') callBack(args, this.#failure)
+    else this.#waiting.push([method, args])
+    return false
+  }
+
+  #start(): void {
+    const status = this.#response.statusCode
+    this.#state = 'committing'
+    try {
+      const committed = this.#options.commit(status)
+      if (!isPromise(committed)) return this.#release(status)
+      this.#pretendSent()
+      committed.then(() => { this.#release(status); this.#replay() }).then(undefined, (error: unknown) => this.#fail(error))
+    } catch (error) {
+      this.#fail(error)
+    }
+  }
+
+  #release(status: number): void {
+    this.#state = 'released'
+    this.#response.statusCode = status
+    if (this.#head !== undefined) Reflect.apply(this.#originals.writeHead, this.#response, [status, ...this.#head.reason])
+    this.#head = undefined
+  }
+
+  #replay(): void {
+    const calls = this.#waiting
+    let mustTell = false
+    this.#waiting = []
+    for (const [method, args] of calls) {
+      const taken: unknown = Reflect.apply(this.#originals[method], this.#response, args)
+      // Node tells when its buffer drains only if it was full; who was told by us to wait is told by us.
+      if (method === 'write') mustTell = taken !== false
+    }
+    if (mustTell && !this.#ended) process.nextTick(() => this.#response.emit('drain'))
   }
 
   // What the handler wanted to say is dropped, the head's description of the body with it; an error takes its place.
-  // The handler may go on writing: what comes after the error has been answered is dropped, too.
-  function fail(error: unknown): void {
-    queue.length = 0
-    bodyEnded = false
-    headGiven = false
-    release()
-    response.write = (...args: readonly unknown[]) => !response.writableEnded && Reflect.apply(write, response, args) === true
-    response.end = (...args: readonly unknown[]) => (response.writableEnded ? response : Reflect.apply(end, response, args))
-    response.statusCode = 500
-    response.statusMessage = ''
-    for (const name of response.getHeaderNames()) if (DESCRIBES_BODY.test(name)) response.removeHeader(name)
-    onFailure(error)
+  #fail(error: unknown): void {
+    this.#state = 'committing'
+    this.#head = undefined
+    if (!this.#hasLeft()) forgetBody(this.#response)
+    const answer = (): void => this.#answer(error)
+    try {
+      const sealed = this.#options.sealFailed()
+      if (isPromise(sealed)) return void sealed.then(answer, answer)
+    } catch {
+      // The first error is the one to answer.
+    }
+    answer()
+  }
+
+  #answer(error: unknown): void {
+    this.#state = 'failed'
+    this.#failure = error
+    for (const [, args] of this.#waiting.splice(0)) callBack(args, error)
+    answerInstead(this.#response, this.#originals, { error, handlerIsDone: this.#ended, answer: this.#options.answer })
+  }
+
+  #hasLeft(): boolean {
+    return Reflect.get(Object.getPrototypeOf(this.#response), 'headersSent', this.#response) === true
   }
 
   // Frameworks ask whether they may still answer; while the answer waits for the commit they may not.
-  function pretendSent(): void {
-    if (Object.hasOwn(response, 'headersSent')) return
-    const prototype: unknown = Object.getPrototypeOf(response)
-    const asked = (name: string): unknown => (typeof prototype === 'object' && prototype !== null ? Reflect.get(prototype, name, response) : undefined)
-    Object.defineProperty(response, 'headersSent', { configurable: true, get: () => headGiven || state === 'committing' || asked('headersSent') })
-    Object.defineProperty(response, 'writableEnded', { configurable: true, get: () => (state === 'committing' && bodyEnded) || asked('writableEnded') })
-  }
-}
-
-const DESCRIBES_BODY = /^(?:content-(?!security-policy)|etag$|last-modified$|location$|transfer-encoding$|cache-control$|expires$|accept-ranges$)/
-
-/** What `writeHead(status, reason?, headers?)` says, put where `setHeader` keeps it, so that our headers join instead of being overruled. */
-function takeHead(response: NodeResponse, [status, ...rest]: WriteHeadArguments): void {
-  if (typeof status === 'number') response.statusCode = status
-  if (typeof rest[0] === 'string') response.statusMessage = rest[0]
-  const headers = rest.find((argument) => typeof argument === 'object' && argument !== null)
-  if (Array.isArray(headers)) takeHeaderList(response, headers)
-  else if (typeof headers === 'object' && headers !== null) {
-    for (const [name, value] of Object.entries(headers)) if (value !== undefined) response.setHeader(name, value)
-  }
-}
-
-function takeHeaderList(response: NodeResponse, list: readonly unknown[]): void {
-  const pairs = Array.isArray(list[0]) ? list : Array.from({ length: list.length / 2 }, (_, at) => [list[at * 2], list[at * 2 + 1]])
-  const seen = new Set<string>()
-  for (const pair of pairs) {
-    if (!Array.isArray(pair)) continue
-    const name = String(pair[0])
-    if (seen.has(name.toLowerCase())) response.appendHeader(name, String(pair[1]))
-    else response.setHeader(name, Array.isArray(pair[1]) ? pair[1].map(String) : String(pair[1]))
-    seen.add(name.toLowerCase())
+  #pretendSent(): void {
+    if (Object.hasOwn(this.#response, 'headersSent')) return
+    const asked = (name: 'headersSent' | 'writableEnded'): unknown => Reflect.get(Object.getPrototypeOf(this.#response), name, this.#response)
+    const define = (name: 'headersSent' | 'writableEnded', held: () => boolean): void => {
+      Object.defineProperty(this.#response, name, { configurable: true, get: () => held() || asked(name) })
+    }
+    define('headersSent', () => this.#head !== undefined || this.#state === 'committing')
+    define('writableEnded', () => this.#state === 'committing' && this.#ended)
   }
 }

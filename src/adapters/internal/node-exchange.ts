@@ -1,18 +1,19 @@
 import type { Exchange } from '../../core/transport.ts'
 import type { NodeRequest, NodeResponse } from './node-types.ts'
+import { appendHeader } from './response-head.ts'
 
 /** The exchange of a Node request and response. */
 export class NodeExchange implements Exchange {
   readonly request: NodeRequest
   readonly #response: NodeResponse
-  readonly #secure: (request: NodeRequest) => boolean
+  readonly secure: boolean
   /** Set when the commit is acknowledged: from then on nothing can be added to the head. Until then the response is held back. */
   headSent: boolean
 
-  constructor(request: NodeRequest, response: NodeResponse, secure: (request: NodeRequest) => boolean) {
+  constructor(request: NodeRequest, response: NodeResponse, secure: boolean) {
     this.request = request
     this.#response = response
-    this.#secure = secure
+    this.secure = secure
     this.headSent = response.headersSent
   }
 
@@ -21,11 +22,7 @@ export class NodeExchange implements Exchange {
   }
 
   get url(): string {
-    return this.request.url ?? '/'
-  }
-
-  get secure(): boolean {
-    return this.#secure(this.request)
+    return this.request.originalUrl ?? this.request.url ?? '/'
   }
 
   get port(): number | undefined {
@@ -49,11 +46,8 @@ export class NodeExchange implements Exchange {
     this.#response.setHeader(name, value)
   }
 
-  // Not appendHeader, which HTTP/2 responses have only since Node 20.12 and which express-like wrappers miss.
   appendResponseHeader(name: string, value: string): void {
-    const present = this.#response.getHeader(name)
-    if (present === undefined) this.#response.setHeader(name, value)
-    else this.#response.setHeader(name, [...(Array.isArray(present) ? present : [String(present)]), value])
+    appendHeader(this.#response, name, value)
   }
 }
 

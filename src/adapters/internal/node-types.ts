@@ -2,25 +2,30 @@
 export interface NodeRequest {
   readonly method?: string | undefined
   readonly url?: string | undefined
+  /** The url before a router took off the path that it is mounted at: connect and Express set it. */
+  readonly originalUrl?: string | undefined
+  readonly httpVersionMajor?: number
   readonly headers: Readonly<Record<string, string | string[] | undefined>>
   readonly socket?: object | null | undefined
 }
 
+export type Arguments = readonly unknown[]
+
 /** The part of a response of node:http, node:https or node:http2 that is used here. */
 export interface NodeResponse {
   statusCode: number
-  statusMessage: string
   readonly headersSent: boolean
   readonly writableEnded: boolean
   getHeader(name: string): number | string | string[] | undefined
   getHeaderNames(): string[]
   setHeader(name: string, value: number | string | readonly string[]): unknown
-  appendHeader(name: string, value: string | readonly string[]): unknown
   removeHeader(name: string): void
-  // The three below have several signatures in Node; they are passed on as they come.
-  writeHead(...args: readonly unknown[]): unknown
-  write(...args: readonly unknown[]): boolean
-  end(...args: readonly unknown[]): unknown
-  flushHeaders(): void
+  // The four below have several signatures in Node; they are passed on as they come.
+  writeHead(...args: Arguments): unknown
+  write(...args: Arguments): boolean
+  end(...args: Arguments): unknown
+  // HTTP/2 has it too, though its types do not say so.
+  flushHeaders?(): void
+  destroy(): unknown
   emit(event: 'drain'): boolean
 }

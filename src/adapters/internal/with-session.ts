@@ -2,36 +2,40 @@ import { isPromise } from '../../core/internal/awaitable.ts'
 import type { Session } from '../../core/session.ts'
 import type { Sessions } from '../../core/sessions.ts'
 import type { Awaitable } from '../../core/store.ts'
-import { holdResponse } from './held-response.ts'
+import { HeldResponse } from './held-response.ts'
 import { NodeExchange } from './node-exchange.ts'
 import type { NodeRequest, NodeResponse } from './node-types.ts'
+import { sessionInPlace } from './place.ts'
 
-/**
- * The walk of one request on Node: open, leave the session in `request.session`, run what follows, and commit before
- * the head leaves. `fail` is told when the store cannot be read, or when the commit failed and an error has to be answered instead.
- */
-export function withSession<Data extends object>(
-  sessions: Sessions<Data>, request: NodeRequest, response: NodeResponse, secure: (request: NodeRequest) => boolean,
-  next: (session: Session<Data>) => Awaitable<void>, fail: (error: unknown) => void,
-): void {
+export interface Walk<Data extends object> {
+  /** The property of the request under which the session is left; undefined to leave it nowhere. */
+  readonly as?: string | undefined
+  /** The request came over https. */
+  readonly secure: boolean
+  /** Runs what follows. The response is absent when the adapter, mounted before, holds it already. */
+  readonly next: (session: Session<Data>, response: HeldResponse | undefined) => void
+  /** Told when the session cannot be read, or when the commit failed and an error has to be answered instead. */
+  readonly fail: (error: unknown) => void
+}
+
+/** The walk of one request on Node: open, leave the session on the request, run what follows, and commit before the head leaves. */
+export function withSession<Data extends object>(sessions: Sessions<Data>, request: NodeRequest, response: NodeResponse, { as, secure, next, fail }: Walk<Data>): void {
+  let present: Session<Data> | undefined
+  try {
+    present = as === undefined ? undefined : sessionInPlace(Reflect.get(request, as), sessions, as)
+  } catch (error) {
+    return fail(error)
+  }
+  if (present !== undefined) return next(present, undefined)
   const exchange = new NodeExchange(request, response, secure)
   const go = (session: Session<Data>): void => {
-    Object.defineProperty(request, 'session', { value: session, configurable: true, enumerable: true, writable: true })
-    holdResponse(response, (status) => commit(session, status), (error) => {
-      // The cookie of a login that has happened goes out with the error response.
-      void sessions.finish(session, { failed: true })
-      exchange.headSent = true
-      fail(error)
-    })
-    void next(session)
-  }
-  const commit = (session: Session<Data>, status: number): Awaitable<void> => {
-    const finished = sessions.finish(session, { status })
-    if (!isPromise(finished)) {
-      exchange.headSent = true
-      return undefined
-    }
-    return finished.then(() => { exchange.headSent = true })
+    if (as !== undefined) Object.defineProperty(request, as, { value: session, configurable: true, enumerable: true, writable: true })
+    next(session, new HeldResponse(response, {
+      isHttp2: (request.httpVersionMajor ?? 1) > 1,
+      commit: (status) => sealed(exchange, sessions.finish(session, { status })),
+      sealFailed: () => sealed(exchange, sessions.finish(session, { failed: true })),
+      answer: fail,
+    }))
   }
   let opened: Awaitable<Session<Data>>
   try {
@@ -41,4 +45,10 @@ export function withSession<Data extends object>(
   }
   if (isPromise(opened)) opened.then(go, fail)
   else go(opened)
+}
+
+function sealed(exchange: NodeExchange, finished: Awaitable<void>): Awaitable<void> {
+  if (isPromise(finished)) return finished.then(() => { exchange.headSent = true })
+  exchange.headSent = true
+  return undefined
 }

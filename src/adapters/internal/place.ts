@@ -1,0 +1,17 @@
+import { SessionError } from '../../core/errors.ts'
+import { lifeOf, Session } from '../../core/session.ts'
+import type { Sessions } from '../../core/sessions.ts'
+
+/**
+ * The session of this manager that is in its place already, since the adapter is mounted twice. Undefined when the
+ * place is free. Throws `ERR_SESSION_USAGE` when something else is there.
+ */
+export function sessionInPlace<Data extends object>(present: unknown, sessions: Sessions<Data>, as: string): Session<Data> | undefined {
+  if (present === undefined) return undefined
+  if (isSessionOf(present, sessions)) return present
+  throw new SessionError('ERR_SESSION_USAGE', `There is something under ${JSON.stringify(as)} already: another session middleware, or another manager of sessions. Take one away, or give this adapter a name of its own: { as: "…" }.`)
+}
+
+function isSessionOf<Data extends object>(value: unknown, sessions: Sessions<Data>): value is Session<Data> {
+  return value instanceof Session && Object.is(lifeOf(value).core, sessions)
+}

@@ -1,0 +1,168 @@
+import { strict as assert } from 'node:assert'
+import type { NodeResponseUnderTest } from '../describe-adapter.ts'
+import { assertFailed, assertNoSessionCookie, assertSessionCookie, assertStatus, cookieNames, Latch, SESSION_COOKIE, type AdapterCase, type Handler } from './trial.ts'
+
+/** Begins a session, then answers on Node's own response. */
+function onNode(act: (response: NodeResponseUnderTest) => unknown): Handler {
+  return ({ session }) => {
+    session.set('color', 'red')
+    return { onNode: async (response) => { await act(response) } }
+  }
+}
+
+function nodeCase(title: string, run: AdapterCase['run'], only: Pick<AdapterCase, 'slowStoreOnly'> = {}): AdapterCase {
+  return { title, needs: ['node-response'], run, ...only }
+}
+
+const writeHeads: readonly (readonly [name: string, head: readonly unknown[], names: readonly string[]])[] = [
+  ['an object', [201, { 'Set-Cookie': ['theme=dark', 'lang=en'], 'X-Mine': 'yes' }], ['lang', SESSION_COOKIE, 'theme']],
+  ['an object with one cookie', [201, { 'set-cookie': 'theme=dark', 'x-mine': 'yes' }], [SESSION_COOKIE, 'theme']],
+  ['a flat list', [201, ['Set-Cookie', 'theme=dark', 'X-Mine', 'yes', 'Set-Cookie', 'lang=en']], ['lang', SESSION_COOKIE, 'theme']],
+  ['a list of pairs', [201, [['Set-Cookie', 'theme=dark'], ['X-Mine', 'yes'], ['Set-Cookie', 'lang=en']]], ['lang', SESSION_COOKIE, 'theme']],
+  ['a reason and an object', [201, 'Made', { 'Set-Cookie': 'theme=dark', 'X-Mine': 'yes' }], [SESSION_COOKIE, 'theme']],
+]
+
+export const nodeResponseCases: readonly AdapterCase[] = [
+  ...writeHeads.map(([name, head, names]) => nodeCase(`joins the headers that writeHead is given as ${name}`, async ({ site }) => {
+    const { ask } = await site(onNode((response) => {
+      response.setHeader('Set-Cookie', 'overruled=1')
+      response.writeHead(...head)
+      response.end('made')
+    }))
+    const answer = await ask('/')
+    assertStatus(answer, 201)
+    assert.equal(answer.header('x-mine'), 'yes')
+    assert.deepEqual(cookieNames(answer).toSorted(), [...names].toSorted())
+    assert.equal(answer.body, 'made')
+  })),
+  nodeCase('lets no byte of a head that was written first leave before the commit is acknowledged', async ({ site }) => {
+    const { send, store, quiet } = await site(onNode((response) => {
+      response.writeHead(200, { 'X-Mine': 'yes' })
+      assert.equal(response.headersSent, true)
+      response.end('page')
+    }))
+    const held = store.hold('create')
+    const sent = send('/')
+    await held.reached
+    await quiet()
+    assert.equal(sent.hasArrived, false)
+    held.release()
+    const answer = await sent.answer
+    assert.equal(answer.header('x-mine'), 'yes')
+    assertSessionCookie(answer)
+  }, { slowStoreOnly: true }),
+  nodeCase('answers false to writes while the commit is under way, then emits drain, and keeps the order', async ({ site }) => {
+    const told: unknown[] = []
+    const { send, store } = await site(onNode(async (response) => {
+      const drained = new Promise<void>((resolve) => { response.once('drain', resolve) })
+      told.push(response.write('a'), response.write('b', 'utf8'), response.write('c', () => told.push('c written')), response.headersSent, response.writableEnded)
+      await drained
+      response.write(Buffer.from('d'))
+      response.end('e', () => told.push('ended'))
+    }))
+    const held = store.hold('create')
+    const sent = send('/')
+    await held.reached
+    assert.deepEqual(told, [false, false, false, true, false])
+    held.release()
+    assert.equal((await sent.answer).body, 'abcde')
+    assert.deepEqual(told.slice(5), ['c written', 'ended'])
+  }, { slowStoreOnly: true }),
+  nodeCase('says that the response has been answered while it is held, and takes no second answer', async ({ site }) => {
+    const told: unknown[] = []
+    const { send, store } = await site(onNode((response) => {
+      response.end('page', 'utf8', () => told.push('ended'))
+      told.push(response.headersSent, response.writableEnded)
+      if (!response.headersSent) response.end('twice')
+    }))
+    const held = store.hold('create')
+    const sent = send('/')
+    await held.reached
+    assert.deepEqual(told, [true, true])
+    held.release()
+    assert.equal((await sent.answer).body, 'page')
+    assert.deepEqual(told, [true, true, 'ended'])
+  }, { slowStoreOnly: true }),
+  nodeCase('calls back for writes and the end that a failed commit drops', async ({ site }) => {
+    const told: string[] = []
+    const { ask, store } = await site(onNode((response) => {
+      response.write('all is ', (error: unknown) => told.push(error instanceof Error ? 'write failed' : 'written'))
+      response.end('well', () => told.push('ended'))
+    }))
+    store.fail('create')
+    const answer = await ask('/')
+    assertFailed(answer)
+    assert.ok(!/all is|well/.test(answer.body))
+    assert.deepEqual(told.toSorted(), ['ended', 'write failed'])
+  }),
+  nodeCase('drops what a handler goes on writing after its commit has failed', async ({ site }) => {
+    const latch = new Latch()
+    const finished = new Latch()
+    const { send, store } = await site(onNode(async (response) => {
+      response.write('all ')
+      await latch.wait()
+      response.write('is ')
+      response.end('well')
+      finished.open()
+    }))
+    store.fail('create')
+    const sent = send('/')
+    const answer = await sent.answer
+    await latch.reached
+    latch.open()
+    await finished.opened
+    assertFailed(answer)
+    assert.ok(!/all|is|well/.test(answer.body.replace(/<[^>]*>/g, '').replace('Internal Server Error', '')), `the body is ${answer.body}`)
+  }),
+  nodeCase('sends the head with the cookie at flushHeaders, and begins no session after it', async ({ site }) => {
+    const latch = new Latch()
+    const codes: unknown[] = []
+    const { send } = await site({
+      '/new': onNode(async (response) => {
+        response.setHeader('Content-Type', 'text/event-stream')
+        response.flushHeaders?.()
+        await latch.opened
+        response.end('data: 1\n\n')
+      }),
+      '/late': ({ session }) => ({
+        onNode: async (response) => {
+          response.flushHeaders?.()
+          response.write('first')
+          await latch.opened
+          try {
+            session.set('color', 'red')
+          } catch (error) {
+            codes.push(error instanceof Error && 'code' in error ? error.code : error)
+          }
+          response.end()
+        },
+      }),
+    })
+    const sent = send('/new')
+    const late = send('/late')
+    await Promise.all([sent.headed, late.contains('first')])
+    latch.open()
+    const answer = await sent.answer
+    assert.equal(answer.header('content-type'), 'text/event-stream')
+    assertSessionCookie(answer)
+    assert.equal(answer.body, 'data: 1\n\n')
+    assertNoSessionCookie(await late.answer)
+    assert.deepEqual(codes, ['ERR_SESSION_LATE'])
+  }),
+  nodeCase('survives a visitor who hangs up while the answer is held', async ({ site }) => {
+    const closed = new Latch()
+    const { send, ask, store } = await site(onNode((response) => {
+      response.once('close', () => closed.open())
+      response.write('x'.repeat(100_000))
+      response.end('end')
+    }))
+    const held = store.hold('create')
+    const sent = send('/')
+    await held.reached
+    sent.abort()
+    await closed.opened
+    held.release()
+    await held.answered
+    assertStatus(await ask('/'), 200)
+  }, { slowStoreOnly: true }),
+]

@@ -236,20 +236,20 @@ describe('finding', () => {
 
   it('ends a login that a revocation of all overtook', async () => {
     const store = memoryStore()
-    let hold: (() => void) | undefined
-    const slow: Store = { ...storeMethods(store), patch: async (id, patch) => { if (patch.rotateTo !== undefined) await new Promise<void>((resolve) => { hold = resolve }); return store.patch(id, patch) } }
+    const [reached, released] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+    const slow: Store = { ...storeMethods(store), patch: async (id, patch) => { if (patch.rotateTo !== undefined) { reached.resolve(); await released.promise } return store.patch(id, patch) } }
     const { visitor, sessions } = managed({ store: slow })
     const customer = visitor()
     await customer.visit((session) => session.set('name', 'x'))
     const request = await customer.begin()
     const login = request.session.login('bob')
-    while (hold === undefined) await Promise.resolve()
+    await reached.promise
     expect(await sessions.revokeAll('bob')).toBe(0)
-    hold()
+    released.resolve()
     expect(await login).toBe('gone')
     await request.finish()
     expect(await all(sessions.findByOwner('bob'))).toEqual([])
-    const again = await customer.visit(async (session) => { hold = undefined; return session.login('bob') })
+    const again = await customer.visit((session) => session.login('bob'))
     expect(again.result).toBe('ok')
   })
 

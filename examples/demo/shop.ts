@@ -1,0 +1,135 @@
+import express, { type Express, type Request } from 'express'
+import { createSessions, type Session, type Sessions, type Store } from 'sojourn'
+import { expressSession } from 'sojourn/adapters/express'
+import { page, type Device } from './page.ts'
+
+export interface Shop {
+  cart: string[]
+  theme: 'light' | 'dark'
+  views: number
+  device: string
+}
+
+export const GOODS = ['Green tea', 'Rye bread', 'Plum jam', 'Sea salt', 'Olive oil', 'Dark chocolate']
+
+/** The shop: an Express application. Where its sessions live is up to the caller. */
+export function shop(store: Store): { app: Express; sessions: Sessions<Shop> } {
+  const sessions = createSessions<Shop>({
+    store,
+    idleTimeout: '2 hours',
+    absoluteTimeout: '7 days',
+    // Two tabs put something into the cart at once: both things are in it.
+    merge: { cart: (base = [], theirs = [], mine = []) => [...theirs, ...mine.slice(base.length)] },
+    cookie: { name: 'shop', persistent: true },
+  })
+  const app = express()
+  app.disable('x-powered-by')
+  app.use(express.urlencoded({ extended: false }))
+  app.use(expressSession(sessions))
+  // The middleware gives every request its session; this names the shop's type of it.
+  const visitor = (request: Request): Session<Shop> => request.session as Session<object> as Session<Shop>
+
+  app.get('/', async (request, response) => {
+    const session = visitor(request)
+    response.type('html').send(page({
+      user: session.owner,
+      cart: session.get('cart') ?? [],
+      theme: session.get('theme') ?? 'light',
+      views: session.get('views') ?? 0,
+      notices: session.flash.keys().length > 0 ? session.flash.takeAll('notice').map(String) : [],
+      devices: await devicesOf(sessions, session),
+      goods: GOODS,
+      id: session.isNew ? undefined : session.id,
+    }))
+  })
+
+  app.get('/me', (request, response) => {
+    const session = visitor(request)
+    response.json({ user: session.owner ?? null, views: session.get('views') ?? 0, id: session.isNew ? null : session.id })
+  })
+
+  app.post('/login', async (request, response) => {
+    const user = field(request, 'user').trim().slice(0, 40)
+    if (user === '') return response.redirect(303, '/')
+    const session = visitor(request)
+    session.set('device', request.get('user-agent')?.slice(0, 200) ?? 'unknown device')
+    await session.login(user)
+    session.flash.set('notice', `Welcome, ${user}. Your token is a new one.`)
+    return response.redirect(303, '/')
+  })
+
+  app.post('/logout', async (request, response) => {
+    await visitor(request).logout()
+    response.redirect(303, '/')
+  })
+
+  app.post('/views', async (request, response) => {
+    const views = await visitor(request).update('views', (n = 0) => n + 1)
+    if (request.accepts(['json', 'html']) === 'html') return response.redirect(303, '/')
+    return response.json({ views })
+  })
+
+  app.post('/cart', (request, response) => {
+    const item = field(request, 'item')
+    const session = visitor(request)
+    if (GOODS.includes(item)) session.set('cart', [...(session.get('cart') ?? []), item])
+    response.redirect(303, '/')
+  })
+
+  app.post('/cart/empty', (request, response) => {
+    visitor(request).delete('cart')
+    response.redirect(303, '/')
+  })
+
+  app.post('/theme', (request, response) => {
+    const session = visitor(request)
+    session.set('theme', session.get('theme') === 'dark' ? 'light' : 'dark')
+    response.redirect(303, '/')
+  })
+
+  app.post('/stamps', (request, response) => {
+    const session = visitor(request)
+    session.namespace('stamps').clear()
+    session.namespace('stamps').set('begun', true)
+    response.json({ begun: true })
+  })
+
+  // Fifty of these run at once, each with a key of its own.
+  app.post('/stamps/:number', (request, response) => {
+    visitor(request).namespace('stamps').set(request.params.number.slice(0, 2), true)
+    response.json({ number: request.params.number })
+  })
+
+  app.get('/stamps', (request, response) => {
+    response.json({ landed: visitor(request).namespace('stamps').keys().length - 1 })
+  })
+
+  app.post('/devices/:id/end', async (request, response) => {
+    const devices = await devicesOf(sessions, visitor(request))
+    // Only one's own: an id is public, so knowing it must not be enough.
+    if (devices.some(({ id }) => id === request.params.id)) await sessions.revoke(request.params.id)
+    response.redirect(303, '/')
+  })
+
+  app.post('/devices/end', async (request, response) => {
+    const { owner } = visitor(request)
+    if (owner !== undefined) await sessions.revokeAll(owner)
+    response.redirect(303, '/')
+  })
+
+  return { app, sessions }
+}
+
+async function devicesOf(sessions: Sessions<Shop>, session: Session<Shop>): Promise<Device[]> {
+  if (session.owner === undefined) return []
+  const devices: Device[] = []
+  for await (const device of sessions.findByOwner(session.owner)) {
+    devices.push({ id: device.id, name: device.get('device') ?? 'unknown device', since: device.authenticatedAt ?? 0, isThis: device.id === session.id })
+  }
+  return devices.toSorted((a, b) => b.since - a.since)
+}
+
+function field(request: Request, name: string): string {
+  const value: unknown = request.body?.[name]
+  return typeof value === 'string' ? value : ''
+}

@@ -14,7 +14,7 @@ export class SessionCookie {
     const life = this.#life
     if (life.exchange?.headSent === true) throw late('change the cookie')
     const merged = { ...life.overrides, ...overrides }
-    life.transport.checkOverrides?.(merged)
+    life.transport.checkOverrides?.(merged, life.exchange)
     life.overrides = merged
     this.send()
   }

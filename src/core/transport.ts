@@ -49,7 +49,7 @@ export interface Transport {
   /** Why a token cannot reach the visitor on this response. A new session is then not stored, since nobody could return to it. */
   refuses?(exchange: Exchange): string | undefined
   /** Checks settings for one response; throws `ERR_SESSION_OPTION`. */
-  checkOverrides?(overrides: Readonly<Record<string, unknown>>): void
+  checkOverrides?(overrides: Readonly<Record<string, unknown>>, exchange: Exchange | undefined): void
   /** The name under which the token travels: of the cookie, header or field. */
   nameFor?(exchange: Exchange): string
   /** The visitor keeps the token until the deadline, so it is handed out again when the deadline moves. */

@@ -67,9 +67,11 @@ export function cookieTransport(options: CookieOptions = {}): Transport {
       if (!saysHttps(exchange)) warn(NOT_HTTPS)
       return 'a secure cookie cannot be sent over plain http'
     },
-    checkOverrides(overrides) {
+    checkOverrides(overrides, exchange) {
       checkKnown(overrides, ATTRIBUTES)
-      checkName(name, checkedAttributes({ ...given, ...overrides }))
+      const effective = checkedAttributes({ ...given, ...overrides })
+      // The name stays, or the next request would not be recognised; so the prefix's demands hold for this response, too.
+      checkName(exchange === undefined ? name : nameFor(exchange), effective)
     },
     write(exchange, handout) {
       const effective = handout.overrides === undefined ? attributes : checkedAttributes({ ...given, ...handout.overrides })

@@ -126,11 +126,12 @@ export function withoutWaiting<T>(handle: SqliteHandle, timeout: SqliteStatement
 interface ResultCode {
   readonly name: string
   readonly code: number
+  readonly message: string
 }
 
-const BUSY: ResultCode = { name: 'SQLITE_BUSY', code: 5 }
-const LOCKED: ResultCode = { name: 'SQLITE_LOCKED', code: 6 }
-const FULL: ResultCode = { name: 'SQLITE_FULL', code: 13 }
+const BUSY: ResultCode = { name: 'SQLITE_BUSY', code: 5, message: 'database is locked' }
+const LOCKED: ResultCode = { name: 'SQLITE_LOCKED', code: 6, message: 'database table is locked' }
+const FULL: ResultCode = { name: 'SQLITE_FULL', code: 13, message: 'database or disk is full' }
 
 /** True when the file is held by somebody else and the same call may succeed a moment later. */
 export function isBusy(error: unknown): boolean {
@@ -140,14 +141,17 @@ export function isBusy(error: unknown): boolean {
   return error.message.includes('cannot start a transaction within a transaction')
 }
 
-function isResult(error: unknown, { name, code }: ResultCode): boolean {
+function isResult(error: unknown, { name, code, message }: ResultCode): boolean {
   if (!(error instanceof Error)) return false
   // The extended result codes have the primary one in their lowest byte, or at the start of their name.
   for (const field of ['errcode', 'rawCode', 'errno']) {
     const value: unknown = Reflect.get(error, field)
     if (typeof value === 'number') return (value & 0xff) === code
   }
-  return textIn(error, 'code')?.startsWith(name) ?? false
+  const named = textIn(error, 'code')
+  if (named?.startsWith('SQLITE_')) return named.startsWith(name)
+  // Deno's exec gives SQLite's message and no code.
+  return error.message.startsWith(message)
 }
 
 /** An error of the driver as one of ours. Errors that are ours already stay as they are. */

@@ -382,10 +382,11 @@ describe('an end', () => {
       await session.destroy()
       await session.destroy()
       session.set('views', 1)
-      return session
+      return session.id
     })
     expect(setCookies).toHaveLength(1)
-    expect(after.id).not.toBe(before)
+    expect(after).not.toBe(before)
+    expect((await customer.visit((session) => session.id)).result).toBe(after)
     expect((await customer.visit((session) => session.toObject())).result).toEqual({ views: 1 })
   })
 

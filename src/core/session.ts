@@ -194,7 +194,7 @@ export class Session<Data extends object = Record<string, unknown>> extends Seal
    * called again when another request was faster; it must be synchronous. Resolves to the new value, or to `gone`
    * when the session has ended. Rejects with `ERR_SESSION_CONFLICT` when others were faster every time.
    */
-  update<K extends Key<Data>>(key: K, change: (value: Data[K] | undefined) => Data[K]): Promise<Data[K] | 'gone'> {
+  async update<K extends Key<Data>>(key: K, change: (value: Data[K] | undefined) => Data[K]): Promise<Data[K] | 'gone'> {
     this.#life.forWriting()
     return this.#life.exclusive(() => updateEntry<Data[K]>(this.#life, DATA + key, change))
   }

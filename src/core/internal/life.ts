@@ -147,6 +147,8 @@ export class Life implements CopyContext {
   forWriting(): WorkingCopy {
     if (this.status === 'unloaded' || this.status === 'released') throw notLoaded()
     if ((this.status === 'absent' || this.status === 'ended') && this.exchange?.headSent === true) throw late('begin a session')
+    // What is written after an end belongs to a new session, whose id is another.
+    if (this.status === 'ended') this.becomeBlank('absent')
     this.accessed = true
     return this.copy
   }
@@ -237,10 +239,7 @@ export class Life implements CopyContext {
     checkSize(this.copy.base, changes, this.core.settings.maxSessionBytes)
     return andThen(this.store.patch(this.id, patch), (result) => {
       const outcome = settledResult(result, patch)
-      if (outcome.status === 'conflict') {
-        this.#takeNewest(outcome.record, { set: [], remove: [], expect: [] })
-        return 'conflict'
-      }
+      if (outcome.status === 'conflict') return this.#takeNewest(outcome.record, NO_CHANGES) ? 'conflict' : this.#becomeGone()
       if (outcome.status === 'gone') return this.#becomeGone()
       this.copy.adopt(key, value, text)
       this.#applied(patch)
@@ -408,3 +407,4 @@ export class Life implements CopyContext {
 }
 
 const NO_ENTRIES = makeEntries()
+const NO_CHANGES: EntryChanges = { set: [], remove: [], expect: [] }

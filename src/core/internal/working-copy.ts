@@ -1,11 +1,11 @@
-import type { Codec } from '../codec.ts'
+import { standardCodec, type Codec } from '../codec.ts'
 import { isSessionError, SessionError } from '../errors.ts'
 import type { Patch } from '../patch.ts'
 import { makeEntries, type Entries, type EntryKey, type SessionId } from '../record.ts'
 import type { Merge } from '../options.ts'
 import type { EntryValidator } from '../schema.ts'
 import { joinEntryText, splitEntryText } from './entry-text.ts'
-import { DATA, FLASH } from './namespaces.ts'
+import { DATA, FLASH, METADATA } from './namespaces.ts'
 
 /** What the working copy needs to know beside the entries. */
 export interface CopyContext {
@@ -227,13 +227,17 @@ export class WorkingCopy {
   }
 
   #fingerprint(key: EntryKey, value: unknown): string {
-    return this.#context.codec.fingerprint?.(value) ?? this.#encode(key, value)
+    return this.#codecFor(key).fingerprint?.(value) ?? this.#encode(key, value)
+  }
+
+  // Metadata is read by the core itself, also before there is a session: it stays plain.
+  #codecFor(key: EntryKey): Codec {
+    return key.startsWith(METADATA) ? standardCodec : this.#context.codec
   }
 
   #encode(key: EntryKey, value: unknown): string {
-    const { codec, id } = this.#context
     try {
-      return codec.encode(value, { id, key })
+      return this.#codecFor(key).encode(value, { id: this.#context.id, key })
     } catch (cause) {
       if (isSessionError(cause)) throw cause
       throw new SessionError('ERR_SESSION_VALUE', `The codec cannot keep the value of ${JSON.stringify(key)}. The cause holds its error.`, { cause })
@@ -245,7 +249,7 @@ export class WorkingCopy {
     const { text, expiresAt } = splitEntryText(stored)
     if (expiresAt !== undefined && expiresAt <= this.#context.now()) return ABSENT
     try {
-      const value = this.#context.codec.decode(text, { id: this.#context.id, key })
+      const value = this.#codecFor(key).decode(text, { id: this.#context.id, key })
       return { present: true, value: this.#validated(key, value), expiresAt }
     } catch (error) {
       this.#context.onUnreadable(key, error)

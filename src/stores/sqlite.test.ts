@@ -159,13 +159,13 @@ describe('sqliteStore while another connection writes', () => {
     await created(store, id)
     const rival = openHandle(path)
     rival.exec('BEGIN IMMEDIATE')
-    const writes = Array.from({ length: 100 }, (_, n) => store.patch(id, newPatch({ set: [['d:n', String(n)]] })))
+    const writes = Array.from({ length: 30 }, (_, n) => store.patch(id, newPatch({ set: [['d:n', String(n)]] })))
     expect(writes.every((write) => write instanceof Promise)).toBe(true)
     expect(await longestPause(50)).toBeLessThan(1000)
     rival.exec('ROLLBACK')
     const answers = await Promise.all(writes)
     expect(answers.map((answer) => answer.status === 'ok' && answer.version)).toEqual(writes.map((_, n) => n + 2))
-    expect((await readLive(store, id)).entries['d:n']).toBe('99')
+    expect((await readLive(store, id)).entries['d:n']).toBe('29')
   })
 
   it('makes a later write wait behind the earlier ones', async () => {

@@ -82,26 +82,28 @@ export class BusyQueue {
 
   #takeTurns(): void {
     this.#timer = undefined
-    this.#dismissLate()
     const end = performance.now() + SLICE_MS
     for (let next = this.#waiting[0]; next !== undefined; next = this.#waiting[0]) {
       if (performance.now() > end) {
         this.#timer = setTimeout(() => this.#takeTurns(), 0)
         return
       }
-      if (!next.attempt()) return this.#pause()
+      if (next.signal?.aborted) next.reject(cancelled(next.signal))
+      else if (!next.attempt()) return this.#goOnWaiting()
       this.#waiting.shift()
       this.#failedAttempts = 0
     }
   }
 
-  #dismissLate(): void {
+  // Only now, with the file held still: whoever waited behind others while it was free is not late.
+  #goOnWaiting(): void {
     const now = performance.now()
     for (const waiting of this.#waiting.splice(0)) {
       if (waiting.signal?.aborted) waiting.reject(cancelled(waiting.signal))
       else if (waiting.until <= now) waiting.reject(this.#lockedTooLong())
       else this.#waiting.push(waiting)
     }
+    if (this.#waiting.length > 0) this.#pause()
   }
 
   #lockedTooLong(): SessionError {

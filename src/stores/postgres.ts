@@ -1,16 +1,19 @@
+import { createHash } from 'node:crypto'
 import { isSessionError, SessionError } from '../core/errors.ts'
 import type { PatchResult } from '../core/patch.ts'
 import { unreadable, type SessionId } from '../core/record.ts'
 import type { Awaitable, Store, StoreEvent, SweepRequest } from '../core/store.ts'
 import { unescapeText } from './internal/escape.ts'
 import { postgresRunner, sqlState, type PostgresClient, type Run } from './internal/postgres-client.ts'
-import { checkStatements, createStatement, endStatement, PAGE, pageStatement, patchStatement, quoteName, readStatement, sweepStatement, tableStatements } from './internal/postgres-sql.ts'
+import { checkStatements, createStatement, endStatement, PAGE, pageStatement, patchStatement, quoteName, readStatement, stillThereStatement, sweepStatement, tableStatements } from './internal/postgres-sql.ts'
+import { postgresWatch, type PostgresListener } from './internal/postgres-watch.ts'
 import { errorField, sqlFailure } from './internal/sql-errors.ts'
 import { extraOfPatch, extraOfRecord, type ExtraColumns } from './internal/sql-extra-columns.ts'
 import { sqlNames, wrong, type SqlNames, type SqlTableOptions } from './internal/sql-names.ts'
 import { numberOf, recordFromRow, valuesOf } from './internal/sql-row.ts'
 
 export type { PostgresClient, PostgresJs, PostgresPool, PostgresPooledClient, PostgresQueryable, PostgresResult, PostgresValue } from './internal/postgres-client.ts'
+export type { PgliteListening, PostgresJsListening, PostgresListener, PostgresListeningClient } from './internal/postgres-watch.ts'
 export type { ExtraColumns, SessionChange, SqlValue } from './internal/sql-extra-columns.ts'
 export type { SqlColumn, SqlTableOptions } from './internal/sql-names.ts'
 
@@ -21,6 +24,11 @@ export interface PostgresStoreOptions extends SqlTableOptions {
   readonly extraColumns?: ExtraColumns
   /** Prepares statements by name, which is faster and does not work through PgBouncer before 1.21. Defaults to false with `pg`, and to what `sql` was made with in postgres.js. */
   readonly prepare?: boolean
+  /**
+   * Where this process hears of sessions that end in another: a Client of `pg` for this alone or a function that connects one,
+   * the `sql` of postgres.js, or a PGlite; not through PgBouncer. Then the store offers `watch`, and `end` costs a NOTIFY. Defaults to none.
+   */
+  readonly listen?: PostgresListener
 }
 
 export interface PostgresStore extends Store {
@@ -46,6 +54,13 @@ export function postgresStore(client: PostgresClient | (() => Awaitable<Postgres
   const runner = postgresRunner(client, { prepare: options.prepare })
   const { run } = runner
   const background = watchForErrors(runner.client)
+  const channel = options.listen === undefined ? undefined : channelOf(names)
+  const watching = options.listen === undefined || channel === undefined ? undefined : postgresWatch({
+    listener: options.listen,
+    channel,
+    report: background.report,
+    stillThere: async (ids) => (await run(stillThereStatement(names, ids), { doing: 'watch' })).map((row) => String(valuesOf(row)[0])),
+  })
   const createTable = (): Promise<void> => createTables(run, names)
   return {
     consistency: 'atomic',
@@ -53,11 +68,14 @@ export function postgresStore(client: PostgresClient | (() => Awaitable<Postgres
     async open() {
       await background.start()
       await checkTables(run, names, options.createTable === true ? createTable : undefined)
+      await watching?.start()
     },
     async close() {
       background.stop()
+      await watching?.stop()
     },
-    observe: background.report,
+    observe: background.observe,
+    ...(watching !== undefined && { watch: watching.watch }),
     async read(id, { signal } = {}) {
       const [row] = await run(readStatement(names, id), { doing: 'read', signal })
       return row === undefined ? undefined : recordFromRow(valuesOf(row), unescapeText)
@@ -71,7 +89,7 @@ export function postgresStore(client: PostgresClient | (() => Awaitable<Postgres
       return row === undefined ? { status: 'gone' } : patchResult(valuesOf(row))
     },
     async end(id, because, at) {
-      const rows = await run(endStatement(names, id, because, at, undefined), { doing: 'end' })
+      const rows = await run(endStatement(names, id, because, at, channel), { doing: 'end' })
       return rows.length > 0
     },
     find: (term) => pages(run, names, term),
@@ -83,7 +101,7 @@ export function postgresStore(client: PostgresClient | (() => Awaitable<Postgres
   }
 }
 
-const OPTIONS: readonly string[] = ['table', 'termsTable', 'schema', 'columns', 'createTable', 'extraColumns', 'prepare'] satisfies (keyof PostgresStoreOptions)[]
+const OPTIONS: readonly string[] = ['table', 'termsTable', 'schema', 'columns', 'createTable', 'extraColumns', 'prepare', 'listen'] satisfies (keyof PostgresStoreOptions)[]
 
 function checkOptions(options: PostgresStoreOptions): void {
   for (const name of Object.keys(options)) if (!OPTIONS.includes(name)) throw wrong(`it has no option ${JSON.stringify(name)}`, `Pass only these: ${OPTIONS.join(', ')}`)
@@ -151,12 +169,14 @@ async function createTables(run: Run, names: SqlNames): Promise<void> {
 }
 
 /** An idle connection that breaks makes `pg` emit an error, and one that nobody listens for ends the process. */
-function watchForErrors(client: () => Promise<PostgresClient>): { start(): Promise<void>; stop(): void; report(to: (event: StoreEvent) => void): void } {
-  let report: ((event: StoreEvent) => void) | undefined
+function watchForErrors(client: () => Promise<PostgresClient>): { start(): Promise<void>; stop(): void; observe(to: (event: StoreEvent) => void): void; report(event: StoreEvent): void } {
+  let tell: ((event: StoreEvent) => void) | undefined
   let stop = (): void => undefined
-  const listener = (error: unknown): void => report?.({ event: 'error', error })
+  const report = (event: StoreEvent): void => tell?.(event)
+  const listener = (error: unknown): void => report({ event: 'error', error })
   return {
-    report: (to) => void (report = to),
+    report,
+    observe: (to) => void (tell = to),
     stop: () => stop(),
     async start() {
       stop()
@@ -166,6 +186,11 @@ function watchForErrors(client: () => Promise<PostgresClient>): { start(): Promi
       stop = () => void emitter.removeListener('error', listener)
     },
   }
+}
+
+// One channel for each table, in the 63 bytes that a name may have.
+function channelOf({ sessions }: SqlNames): string {
+  return `sojourn_${createHash('sha256').update(sessions).digest('hex').slice(0, 32)}`
 }
 
 interface Emitter {

@@ -70,7 +70,7 @@ export function readStatement({ sessions, column }: SqlNames, id: SessionId): St
 
 /** True for entries that are what we write: an object of strings. */
 function readable(entries: string): string {
-  return `jsonb_typeof(${entries}) = 'object' AND NOT jsonb_path_exists(${entries}, 'strict $.* ? (@.type() != "string")')`
+  return `jsonb_typeof(${entries}) = 'object' AND NOT jsonb_path_exists(${entries}, 'strict $.* ? (@.type() != "string")', '{}', true)`
 }
 
 /** A row when the record was made; none when a live one has the id. */
@@ -216,6 +216,12 @@ export function pageStatement({ sessions, terms, column }: SqlNames, term: strin
   const text = `SELECT hit.id AS c0 FROM ${terms} AS hit JOIN ${sessions} AS record ON record.${column.id} = hit.id
 WHERE hit.term = $1 AND hit.id > $2 AND record.${column.endedAt} IS NULL AND hit.term = ANY (record.${column.terms}) ORDER BY hit.id LIMIT ${PAGE}`
   return { text, values: [escapeText(term), after] }
+}
+
+/** Those of the ids whose sessions have not ended. */
+export function stillThereStatement({ sessions, column }: SqlNames, ids: readonly SessionId[]): Statement {
+  const { values, bind } = draft()
+  return { text: `SELECT ${column.id} AS c0 FROM ${sessions} WHERE ${column.id} = ANY (${textArray(bind, ids)}) AND ${column.endedAt} IS NULL`, values }
 }
 
 /** One row: how many records were deleted. Rows that another statement holds are left for the next sweep. */

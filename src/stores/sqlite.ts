@@ -113,8 +113,9 @@ class Sqlite implements SqliteStore {
   end(id: SessionId, because: EndReason, at: number): Awaitable<boolean> {
     return this.#writing((database) => {
       const key = escapeText(id)
-      if (database.read.all(key).length === 0) return false
-      const current = readable(database, key)
+      const rows = database.read.all(key)
+      if (rows.length === 0) return false
+      const current = readable(database, key, rows)
       if (current?.ended !== undefined) return false
       // What cannot be read may be a live record to a newer version of this package, so it goes altogether.
       if (current === undefined) database.remove.run(key)
@@ -189,8 +190,7 @@ function wrapped<T>(work: () => T): T {
 }
 
 /** The stored record; undefined when there is none, or none that can be read. */
-function readable(database: Database, key: string): SessionRecord | undefined {
-  const rows = database.read.all(key)
+function readable(database: Database, key: string, rows = database.read.all(key)): SessionRecord | undefined {
   try {
     return rows.length === 0 ? undefined : parseRow(database, key, rows[0])
   } catch {

@@ -15,7 +15,7 @@ export interface SqliteHandle {
 }
 
 /** A database that this package opened, and closes. */
-export interface OwnHandle extends SqliteHandle {
+interface OwnHandle extends SqliteHandle {
   close(): unknown
 }
 

@@ -4,7 +4,7 @@ import { Visitor } from '../../test/internal/visitor.ts'
 import { createSessions } from '../index.ts'
 import { TestExchange, type TestExchangeOptions } from '../testing/exchange.ts'
 import { cookieTransport, type CookieOptions } from './cookie.ts'
-import { cookieValues } from './internal/cookie-values.ts'
+import { cookieValues } from '../core/internal/cookie-values.ts'
 
 const NOW = Date.UTC(2011, 3, 11, 0, 58, 26)
 

@@ -6,7 +6,7 @@ import { asStored } from './internal/as-stored.ts'
 import { dataView } from './internal/data-view.ts'
 import { login, type LoginOptions } from './internal/identity.ts'
 import type { CommitResult, Life } from './internal/life.ts'
-import { late } from './internal/refusals.ts'
+import { late, unsupportedUpdate } from './internal/refusals.ts'
 import { SealedObject } from './internal/sealed-object.ts'
 import { updateEntry } from './internal/update-entry.ts'
 import { masked } from './internal/masked.ts'
@@ -196,6 +196,7 @@ export class Session<Data extends object = Record<string, unknown>> extends Seal
    */
   async update<K extends Key<Data>>(key: K, change: (value: Data[K] | undefined) => Data[K]): Promise<Data[K] | 'gone'> {
     this.#life.forWriting()
+    if (this.#life.store.consistency === 'client') throw unsupportedUpdate()
     return this.#life.exclusive(() => updateEntry<Data[K]>(this.#life, DATA + key, change))
   }
 

@@ -15,3 +15,7 @@ export function contended(): SessionError {
 export function idTaken(): SessionError {
   return new SessionError('ERR_SESSION_STORE', 'The session store says that every new id is taken. Check generateToken, or the store.', { outcome: 'none' })
 }
+
+export function unsupportedUpdate(): SessionError {
+  return new SessionError('ERR_SESSION_UNSUPPORTED', 'session.update cannot be atomic here: the visitor keeps the session, and the last cookie wins. Use set, or choose a store on the server.')
+}

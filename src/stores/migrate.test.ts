@@ -125,6 +125,43 @@ describe('migrateStore', () => {
     await expectOver({ from, to, id, migrating })
   })
 
+  it('brings nothing back either when the process that carried it over died before it ended the old record', async () => {
+    const { id, record, from, to, migrating } = await oneInOld({ expiresAt: FAR })
+    const dying = migrateStore({ ...bare(from), end: () => new Promise<boolean>(() => {}) }, to)
+    void dying.patch(id, newPatch({ set: [['d:a', '1']] }))
+    await expect.poll(() => to.read(id)?.version).toBe(1)
+    expect(isLive(from.read(id), NOW)).toBe(true)
+    expect(await migrating.read(id)).toMatchObject({ tokenHash: record.tokenHash })
+    await migrating.patch(id, newPatch({ expiresAt: NOW + MINUTE, deadline: 'replace' }))
+    to.sweep({ now: NOW + HOUR }, 10)
+    await expectOver({ from, to, id, migrating })
+  })
+
+  it('throws a held copy away when the session went on under another mark', async () => {
+    const [from, to] = [memoryStore(), memoryStore()]
+    const id = newId()
+    const record = newRecord()
+    from.create(id, { ...record, entries: { 'x:migration': 'one nonce' } })
+    to.create(id, { ...record, entries: { 'x:migration': 'another nonce' } })
+    await expectOver({ from, to, id, migrating: migrateStore(from, to) })
+  })
+
+  it('finds and lists a session that is carried over while it looks', async () => {
+    const term = newHash()
+    const { id, from, to, migrating } = await oneInOld({ index: [term] })
+    const other = newId()
+    to.create(other, newRecord({ index: [term] }))
+    for (const look of [() => migrating.find?.(term), () => migrating.list?.()]) {
+      const seen: string[] = []
+      for await (const each of look() ?? []) {
+        seen.push(each)
+        await migrating.patch(id, newPatch())
+      }
+      expect(seen.sort()).toEqual([id, other].sort())
+    }
+    expect(from.read(id)?.ended).toBeDefined()
+  })
+
   it('does not create over a session that only the old store has', async () => {
     const { id, migrating } = await oneInOld()
     expect(await migrating.create(id, newRecord())).toBe(false)

@@ -296,10 +296,8 @@ function fits(record: SessionRecord | undefined, patch: Patch): boolean {
 /** What makes the held copy equal to what the old store has. A process that does not know of the migration may have written there since. */
 function difference(held: SessionRecord, past: SessionRecord): Omit<Patch, 'now'> {
   const mark = markOf(held) ?? ''
-  // The copy is a version behind, the mark counted one up.
-  const isUnchanged = past.version === held.version + 2
   return {
-    nonce: isUnchanged ? mark.slice(mark.indexOf(' ') + 1) : crypto.randomUUID(),
+    nonce: mark.slice(mark.indexOf(' ') + 1),
     set: Object.entries(past.entries).filter(([key, text]) => key !== HELD && held.entries[key] !== text),
     remove: Object.keys(held.entries).filter((key) => key === HELD || past.entries[key] === undefined),
     touchedAt: past.touchedAt,

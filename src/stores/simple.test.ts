@@ -81,6 +81,30 @@ describe('simpleStore', () => {
     expect(await store.read(ids[1] ?? '')).toMatchObject({ version: 1 })
   })
 
+  it('does not remove a tombstone in whose place another process has put a new session', async () => {
+    const texts = new Map<string, string>()
+    const process = (): Store => simpleStore({ load: (id) => texts.get(id), store: (id, text) => texts.set(id, text), remove: (id) => texts.delete(id) })
+    const [one, other] = [process(), process()]
+    const [id, last] = [newId(), newId()]
+    for (const each of [id, last]) await one.create(each, newRecord())
+    await one.end(id, 'destroyed', NOW)
+    await other.create(id, newRecord())
+    await one.end(last, 'destroyed', NOW + 5 * MINUTE)
+    expect(await other.read(id)).toMatchObject({ version: 1 })
+  })
+
+  it('stores a record as it was when it was given, also when it has to wait for its turn', async () => {
+    const texts = new Map<string, string>()
+    const store = simpleStore({ load: (id) => texts.get(id), store: (id, text) => texts.set(id, text) })
+    const id = newId()
+    const entries: Record<string, string> = { 'd:a': 'before' }
+    const ending = store.end(id, 'revoked', NOW)
+    const creating = store.create(id, newRecord({ entries }))
+    entries['d:a'] = 'after'
+    await Promise.all([ending, creating])
+    expect((await store.read(id))?.entries['d:a']).toBe('before')
+  })
+
   it('fails with ERR_SESSION_STORE when a function fails, and goes on when it works again', async () => {
     const texts = new Map<string, string>()
     let broken = false

@@ -4,54 +4,62 @@ import type { Awaitable } from '../core/store.ts'
 import { FetchExchange } from './internal/fetch-exchange.ts'
 
 export interface FetchSessionOptions {
-  /** Believe `X-Forwarded-Proto`. Only behind a proxy of yours that sets it. Defaults to false. */
+  /** Believe `X-Forwarded-Proto` when it says https. Only behind a proxy of yours that sets it. Defaults to false. */
   readonly trustProxy?: boolean
+  /**
+   * Answers an error that the handler threw or the store caused. Without it the error is thrown on to the server; only
+   * when the cookie of a login, a rotation or a logout must reach the visitor, a plain 500 carries it and the error is logged.
+   */
+  readonly onError?: (error: unknown, request: Request) => Awaitable<Response>
 }
 
-export type FetchHandler<Data extends object, Rest extends readonly unknown[]> = (request: Request, session: Session<Data>, ...rest: Rest) => Awaitable<Response>
+/** Gets the session as second argument, and then whatever the server passes beyond the request. Undefined: the connection was upgraded. */
+export type FetchHandler<Data extends object, Rest extends readonly unknown[], Reply extends Response | undefined> = (request: Request, session: Session<Data>, ...rest: Rest) => Awaitable<Reply>
 
 /**
  * Sessions for whatever speaks Fetch: Bun.serve, Deno.serve, Workers, route handlers. The handler gets the session as second
  * argument; what the server passes beyond the request follows it. The commit is acknowledged before the response is handed on.
  */
-export function fetchSession<Data extends object, Rest extends readonly unknown[] = []>(
-  sessions: Sessions<Data>, handler: FetchHandler<Data, Rest>, { trustProxy = false }: FetchSessionOptions = {},
-): (request: Request, ...rest: Rest) => Promise<Response> {
+export function fetchSession<Data extends object, Rest extends readonly unknown[] = [], Reply extends Response | undefined = Response>(
+  sessions: Sessions<Data>, handler: FetchHandler<Data, Rest, Reply>, options: FetchSessionOptions = {},
+): (request: Request, ...rest: Rest) => Promise<Response | Reply> {
   return async (request, ...rest) => {
-    const exchange = new FetchExchange(request, trustProxy)
-    const session = await sessions.open(exchange)
-    const response = await answered(() => handler(request, session, ...rest), (error) => answerTo(error, sessions, session, exchange))
-    if (exchange.headSent) return response
-    exchange.bind(response)
+    const exchange = new FetchExchange(request, options.trustProxy === true)
+    let opened: Session<Data> | undefined
     try {
-      await sessions.finish(session, { status: response.status })
+      const session = opened = await sessions.open(exchange)
+      const reply = await replyOf(() => handler(request, session, ...rest))
+      exchange.bind(reply)
+      await sessions.finish(session, { status: reply?.status ?? 101 })
+      exchange.headSent = true
+      return reply === undefined ? reply : exchange.response ?? reply
     } catch (error) {
-      return answerTo(error, sessions, session, exchange)
+      return answerInstead(error, sessions, opened, exchange, options)
     }
-    exchange.headSent = true
-    return exchange.response ?? response
   }
 }
 
 // Routers throw responses to redirect; those are answers like any other.
-async function answered(run: () => Awaitable<Response>, onError: (error: unknown) => Promise<Response>): Promise<Response> {
+async function replyOf<Reply>(run: () => Awaitable<Reply>): Promise<Reply | Response> {
   try {
     return await run()
   } catch (error) {
-    return error instanceof Response ? error : onError(error)
+    if (error instanceof Response) return error
+    throw error
   }
 }
 
-/**
- * An error is the server's to answer, and is thrown on. But when a login, a rotation or a logout has happened, its cookie
- * must reach the visitor, and no response but our own can carry it.
- */
-async function answerTo<Data extends object>(error: unknown, sessions: Sessions<Data>, session: Session<Data>, exchange: FetchExchange): Promise<Response> {
-  exchange.bind(new Response('Internal Server Error\n', { status: 500, headers: { 'Content-Type': 'text/plain; charset=utf-8' } }))
-  await sessions.finish(session, { failed: true })
+async function answerInstead<Data extends object>(
+  error: unknown, sessions: Sessions<Data>, session: Session<Data> | undefined, exchange: FetchExchange, { onError }: FetchSessionOptions,
+): Promise<Response> {
+  const dropped = exchange.response
+  const answer = onError === undefined ? new Response('Internal Server Error\n', { status: 500 }) : await onError(error, exchange.request)
+  exchange.bind(answer)
+  if (session !== undefined) await sessions.finish(session, { failed: true })
   exchange.headSent = true
-  const { response } = exchange
-  if (response === undefined || !response.headers.has('set-cookie')) throw error
-  console.error(error)
-  return response
+  // Nobody will read it; whoever writes it learns that now.
+  if (dropped?.body?.locked === false) await dropped.body.cancel(error)
+  if (onError === undefined && !exchange.handsOut) throw error
+  if (onError === undefined) console.error(error)
+  return exchange.response ?? answer
 }

@@ -1,6 +1,8 @@
-import type { RegisteredSession } from '../core/register.ts'
+import type { RegisteredData } from '../core/register.ts'
+import type { Session } from '../core/session.ts'
 import type { Sessions } from '../core/sessions.ts'
 import { FetchExchange } from './internal/fetch-exchange.ts'
+import { sessionInPlace } from './internal/place.ts'
 
 /** The part of Hono's context that is used here. Version 4. */
 export interface HonoContext {
@@ -8,17 +10,20 @@ export interface HonoContext {
   get res(): Response
   set res(response: Response | undefined)
   readonly error: Error | undefined
-  set(key: 'session', value: unknown): void
+  get(key: string): unknown
+  set(key: string, value: unknown): void
 }
 
 export interface HonoSessionOptions {
-  /** Believe `X-Forwarded-Proto`. Only behind a proxy of yours that sets it. Defaults to false. */
+  /** The variable under which the session is left. Needed for the second manager of an application. Defaults to `session`. */
+  readonly as?: string
+  /** Believe `X-Forwarded-Proto` when it says https. Only behind a proxy of yours that sets it. Defaults to false. */
   readonly trustProxy?: boolean
 }
 
-/** The variables that `new Hono<{ Variables: HonoSessionVariables }>()` has behind this middleware. */
-export interface HonoSessionVariables {
-  session: RegisteredSession
+/** The variables that an application has behind this middleware: `new Hono<{ Variables: HonoSessionVariables<Data> }>()`. */
+export interface HonoSessionVariables<Data extends object = RegisteredData> {
+  session: Session<Data>
 }
 
 /**
@@ -26,30 +31,40 @@ export interface HonoSessionVariables {
  * Hono answered, commits nothing more.
  */
 export function honoSession<Data extends object>(
-  sessions: Sessions<Data>, { trustProxy = false }: HonoSessionOptions = {},
+  sessions: Sessions<Data>, { as = 'session', trustProxy = false }: HonoSessionOptions = {},
 ): (context: HonoContext, next: () => Promise<void>) => Promise<void> {
   return async (context, next) => {
+    if (sessionInPlace(context.get(as), sessions, as) !== undefined) return next()
     const exchange = new FetchExchange(context.req.raw, trustProxy)
     const session = await sessions.open(exchange)
-    context.set('session', session)
+    context.set(as, session)
     await next()
     exchange.bind(context.res)
     try {
       await sessions.finish(session, { status: context.res.status, failed: context.error !== undefined })
     } catch (error) {
+      await dropResponse(context, exchange)
       // The cookie of a login that has happened goes out with whatever Hono answers to the error.
       await sessions.finish(session, { failed: true })
       replaceResponse(context, exchange)
       throw error
+    } finally {
+      exchange.headSent = true
     }
-    exchange.headSent = true
     replaceResponse(context, exchange)
   }
 }
 
+// Hono copies the headers of the response that is there to the one that answers the error; so an empty one takes its place.
+async function dropResponse(context: HonoContext, exchange: FetchExchange): Promise<void> {
+  const { body } = context.res
+  exchange.bind(new Response(null, { status: 500 }))
+  if (body?.locked === false) await body.cancel()
+}
+
 // Assigned over a response, Hono would let the old one's cookies replace ours.
 function replaceResponse(context: HonoContext, { response }: FetchExchange): void {
-  if (response === undefined || response === context.res) return
+  if (response === context.res) return
   context.res = undefined
   context.res = response
 }

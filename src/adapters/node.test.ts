@@ -3,7 +3,7 @@ import { createServer as createHttp2Server, type Http2ServerRequest, type Http2S
 import { text } from 'node:stream/consumers'
 import { describe, it } from 'vitest'
 import { answerOnNode, listen } from '../../test/adapters/node-server.ts'
-import type { Session } from '../core/session.ts'
+import { Session } from '../core/session.ts'
 import { describeAdapter, type AdapterFixture } from '../testing/describe-adapter.ts'
 import { nodeSession } from './node.ts'
 
@@ -24,5 +24,33 @@ function asListener(fixture: AdapterFixture): (request: NodeRequest, response: N
   }, quiet)
 }
 
+/** Connect's kind of middleware, one after the other, and an end that answers errors. */
+function asMiddleware({ sessions, second, answer }: AdapterFixture): (request: NodeRequest, response: NodeResponse) => void {
+  const [first, other] = [nodeSession(sessions), nodeSession(second, { as: 'second' })]
+  return (request, response) => {
+    const failed = (): void => {
+      response.statusCode = 500
+      response.end('Internal Server Error')
+    }
+    first(request, response, (error) => {
+      if (error !== undefined) return failed()
+      other(request, response, (error) => {
+        if (error !== undefined) return failed()
+        const { method = 'GET', url = '/' } = request
+        answer({ method, url, session: sessionAt(request, 'session'), second: sessionAt(request, 'second'), text: () => text(request) })
+          .then((reply) => answerOnNode(response, reply)).catch(failed)
+      })
+    })
+  }
+}
+
+function sessionAt(request: object, name: string): Session {
+  const session: unknown = Reflect.get(request, name)
+  if (session instanceof Session) return session
+  throw new TypeError(`There is no session under ${name}.`)
+}
+
 describeAdapter({ describe, it }, 'node, as a listener, over HTTP/1.1', (fixture) => listen(createServer(asListener(fixture))))
 describeAdapter({ describe, it }, 'node, as a listener, over HTTP/2', (fixture) => listen(createHttp2Server(asListener(fixture))), { http2: true })
+describeAdapter({ describe, it }, 'node, as middleware, over HTTP/1.1', (fixture) => listen(createServer(asMiddleware(fixture))))
+describeAdapter({ describe, it }, 'node, as middleware, over HTTP/2', (fixture) => listen(createHttp2Server(asMiddleware(fixture))), { http2: true })

@@ -10,33 +10,31 @@ interface ErrorAnswer {
 
 /**
  * Lets an error be answered on a response whose body was dropped. The methods are set anew, over what wrapped them
- * meanwhile: a compression that has seen the end of the dropped body would swallow the answer. A handler that goes on
- * streaming is told from who answers by the asynchronous context: what it writes is dropped, and its end ends the
- * response, so that it never stays open.
+ * meanwhile: a compression that has seen the end of the dropped body would swallow the answer. A handler that has not
+ * come to its end is told from who answers, perhaps later, by the asynchronous context; what it still says is dropped.
  */
 export function answerInstead(
-  response: NodeResponse, originals: Required<Pick<NodeResponse, 'writeHead' | 'write' | 'end' | 'flushHeaders'>>, { error, handlerIsDone, answer }: ErrorAnswer,
+  response: NodeResponse, { writeHead, write, end, flushHeaders }: Required<Pick<NodeResponse, 'writeHead' | 'write' | 'end' | 'flushHeaders'>>,
+  { error, handlerIsDone, answer }: ErrorAnswer,
 ): void {
   const answering = new AsyncLocalStorage<true>()
-  const mayAnswer = (): boolean => handlerIsDone || answering.getStore() === true
-  const { writeHead, write, end, flushHeaders } = originals
+  let isDone = handlerIsDone
+  const mayAnswer = (): boolean => !response.writableEnded && (isDone || answering.getStore() === true)
   response.writeHead = (...args) => (mayAnswer() ? Reflect.apply(writeHead, response, args) : response)
-  response.write = (...args) => {
-    if (mayAnswer() && !response.writableEnded) return Reflect.apply(write, response, args) === true
-    callBack(args, error)
-    return false
-  }
+  response.write = (...args) => (mayAnswer() ? Reflect.apply(write, response, args) === true : callBack(args, error))
   response.end = (...args) => {
-    if (response.writableEnded) callBack(args, error)
-    else Reflect.apply(end, response, mayAnswer() ? args : args.filter((argument) => typeof argument === 'function'))
+    if (mayAnswer()) return Reflect.apply(end, response, args)
+    isDone = true
+    callBack(args, error)
     return response
   }
   response.flushHeaders = () => { if (mayAnswer()) Reflect.apply(flushHeaders, response, []) }
   answering.run(true, () => answer(error))
 }
 
-/** Calls the callback among the arguments of a `write` or `end` that will not happen. */
-export function callBack(args: Arguments, error: unknown): void {
+/** Calls the callback among the arguments of a `write` or `end` that will not happen. Always false: nothing was taken. */
+export function callBack(args: Arguments, error: unknown): false {
   const callback = args.at(-1)
   if (typeof callback === 'function') process.nextTick(callback, error)
+  return false
 }

@@ -3,16 +3,16 @@ import type { Exchange } from '../../core/transport.ts'
 /** The exchange of a Fetch request; the response is bound when there is one. */
 export class FetchExchange implements Exchange {
   readonly request: Request
-  readonly secure: boolean
-  readonly #url: URL
+  readonly #trustProxy: boolean
+  #url: URL | undefined
   #response: Response | undefined
+  /** The visitor was told something about the token. */
+  handsOut = false
   headSent = false
 
   constructor(request: Request, trustProxy: boolean) {
     this.request = request
-    this.#url = new URL(request.url)
-    const forwarded = trustProxy ? request.headers.get('x-forwarded-proto')?.split(',')[0]?.trim() : undefined
-    this.secure = (forwarded ?? this.#url.protocol.slice(0, -1)) === 'https'
+    this.#trustProxy = trustProxy
   }
 
   get method(): string {
@@ -20,11 +20,18 @@ export class FetchExchange implements Exchange {
   }
 
   get url(): string {
-    return this.#url.pathname + this.#url.search
+    const { pathname, search } = this.#parsedUrl
+    return pathname + search
+  }
+
+  get secure(): boolean {
+    if (this.#parsedUrl.protocol === 'https:') return true
+    return this.#trustProxy && this.header('x-forwarded-proto')?.split(',')[0]?.trim() === 'https'
   }
 
   get port(): number | undefined {
-    return this.#url.port === '' ? (this.#url.protocol === 'https:' ? 443 : 80) : Number(this.#url.port)
+    const { port, protocol } = this.#parsedUrl
+    return port === '' ? (protocol === 'https:' ? 443 : 80) : Number(port)
   }
 
   /** The response whose head is about to leave. */
@@ -32,8 +39,10 @@ export class FetchExchange implements Exchange {
     return this.#response
   }
 
-  bind(response: Response): void {
+  /** Takes the response. Undefined, or a status below 200, means that the connection was upgraded: no header can be added. */
+  bind(response: Response | undefined): void {
     this.#response = response
+    this.headSent = response === undefined || response.status < 200
   }
 
   header(name: string): string | undefined {
@@ -45,17 +54,23 @@ export class FetchExchange implements Exchange {
   }
 
   setResponseHeader(name: string, value: string): void {
-    this.#change((headers) => headers.set(name, value))
+    this.#change(name, (headers) => headers.set(name, value))
   }
 
   appendResponseHeader(name: string, value: string): void {
-    this.#change((headers) => headers.append(name, value))
+    this.#change(name, (headers) => headers.append(name, value))
+  }
+
+  get #parsedUrl(): URL {
+    this.#url ??= new URL(this.request.url)
+    return this.#url
   }
 
   // The headers of some responses cannot be changed (Response.redirect, a response of fetch): those are copied.
-  #change(change: (headers: Headers) => void): void {
+  #change(name: string, change: (headers: Headers) => void): void {
     const response = this.#response
     if (response === undefined) return
+    if (name.toLowerCase() !== 'vary') this.handsOut = true
     try {
       change(response.headers)
     } catch {

@@ -66,8 +66,8 @@ export class HeldResponse {
     if (method === 'end' && this.#state !== 'released') this.#ended = true
     if (this.#state === 'open') this.#start()
     if (this.#state === 'released') return Reflect.apply(this.#originals[method], this.#response, args)
-    if (this.#state === 'failed') callBack(args, this.#failure)
-    else this.#waiting.push([method, args])
+    if (this.#state === 'failed') return callBack(args, this.#failure)
+    this.#waiting.push([method, args])
     return false
   }
 

@@ -6,7 +6,8 @@ interface Kind {
   readonly name: string
   readonly method?: string
   readonly reply: () => Partial<Reply>
-  readonly body: string
+  /** Undefined: whatever the framework puts there. */
+  readonly body: string | undefined
 }
 
 const PART = 'x'.repeat(64 * 1024)
@@ -19,7 +20,7 @@ async function* parts(count: number): AsyncIterable<string> {
 const kinds: readonly Kind[] = [
   { name: 'a page', reply: () => ({ body: 'page' }), body: 'page' },
   { name: 'a page with its length', reply: () => ({ headers: [['content-length', '4']], body: 'page' }), body: 'page' },
-  { name: 'a redirect', reply: () => ({ status: 303, headers: [['location', '/elsewhere']] }), body: '' },
+  { name: 'a redirect', reply: () => ({ status: 303, headers: [['location', '/elsewhere']] }), body: undefined },
   { name: 'an answer to HEAD', method: 'HEAD', reply: () => ({ headers: [['content-type', 'text/plain']] }), body: '' },
   { name: 'a 304', reply: () => ({ status: 304, headers: [['etag', '"1"']] }), body: '' },
   { name: 'a 204', reply: () => ({ status: 204 }), body: '' },
@@ -39,7 +40,7 @@ export const headCases: readonly AdapterCase[] = [
         const answer = await ask('/', { method })
         assertStatus(answer, reply().status ?? 200)
         assertSessionCookie(answer)
-        assert.ok(answer.body === body, 'the body is whole')
+        assert.ok(body === undefined || answer.body === body, 'the body is whole')
         assert.equal(await store.size(), 1)
       },
     },
@@ -57,7 +58,7 @@ export const headCases: readonly AdapterCase[] = [
         const answer = await sent.answer
         assertStatus(answer, reply().status ?? 200)
         assertSessionCookie(answer)
-        assert.ok(answer.body === body, 'the body is whole')
+        assert.ok(body === undefined || answer.body === body, 'the body is whole')
       },
     },
   ]),

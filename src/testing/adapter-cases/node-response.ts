@@ -86,23 +86,23 @@ export const nodeResponseCases: readonly AdapterCase[] = [
   nodeCase('calls back for writes and the end that a failed commit drops', async ({ site }) => {
     const told: string[] = []
     const { ask, store } = await site(onNode((response) => {
-      response.write('all is ', (error: unknown) => told.push(error instanceof Error ? 'write failed' : 'written'))
-      response.end('well', () => told.push('ended'))
+      response.write('apple ', (error: unknown) => told.push(error instanceof Error ? 'write failed' : 'written'))
+      response.end('pear', () => told.push('ended'))
     }))
     store.fail('create')
     const answer = await ask('/')
     assertFailed(answer)
-    assert.ok(!/all is|well/.test(answer.body))
+    assert.ok(!/apple|pear/.test(answer.body))
     assert.deepEqual(told.toSorted(), ['ended', 'write failed'])
   }),
   nodeCase('drops what a handler goes on writing after its commit has failed', async ({ site }) => {
     const latch = new Latch()
     const finished = new Latch()
     const { send, store } = await site(onNode(async (response) => {
-      response.write('all ')
+      response.write('apple ')
       await latch.wait()
-      response.write('is ')
-      response.end('well')
+      response.write('pear ')
+      response.end('plum')
       finished.open()
     }))
     store.fail('create')
@@ -112,7 +112,7 @@ export const nodeResponseCases: readonly AdapterCase[] = [
     latch.open()
     await finished.opened
     assertFailed(answer)
-    assert.ok(!/all|is|well/.test(answer.body.replace(/<[^>]*>/g, '').replace('Internal Server Error', '')), `the body is ${answer.body}`)
+    assert.ok(!/apple|pear|plum/.test(answer.body))
   }),
   nodeCase('sends the head with the cookie at flushHeaders, and begins no session after it', async ({ site }) => {
     const latch = new Latch()

@@ -74,8 +74,8 @@ describeWithServer('redisStore', needsRedis, (binary) => {
         // Half of the cases find a hash that is no record, half another type of key.
         corrupt: async (id) => {
           const key = `${prefix}session:${id}`
-          if (id < 'a') await link.send(key, ['HSET', key, '!e', 'soon'])
-          else await link.send(key, ['SET', key, 'something else'])
+          if (id < 'a') await link.send(key, ['HSET', key, '!e', 'soon'], AbortSignal.timeout(5000))
+          else await link.send(key, ['SET', key, 'something else'], AbortSignal.timeout(5000))
         },
         close: async () => void (await Promise.all(connected.map(({ close }) => close()))),
       }

@@ -66,6 +66,9 @@ const INDEX_STAY_MS = 86_400_000
 /** Milliseconds a near cache may keep an answer. */
 const NEAR_TTL_MS = 1000
 
+/** Milliseconds after which a call without a signal of its own is given up. */
+const CALL_MS = 10_000
+
 /** Keys a server looks at in one step of SCAN. */
 const SCAN_COUNT = 1000
 
@@ -256,13 +259,13 @@ class RedisStore implements Store {
 
   /** Sends a command that changes nothing. */
   async #send(key: string, args: string[], signal?: AbortSignal): Promise<unknown> {
-    return this.#ask(key, () => this.#link.send(key, args, signal), signal)
+    return this.#ask(key, (limit) => this.#link.send(key, args, limit), signal)
   }
 
-  async #ask<T>(key: string, call: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+  async #ask<T>(key: string, call: (signal: AbortSignal) => Promise<T>, signal = AbortSignal.timeout(CALL_MS)): Promise<T> {
     this.#assertCanStart(key, signal)
     try {
-      return await untilAborted(call(), signal)
+      return await untilAborted(call(signal), signal)
     } catch (error) {
       if (replyCode(error) === 'WRONGTYPE') throw unreadable('its key holds something else')
       throw failed(error, this.#link, 'none')
@@ -270,7 +273,7 @@ class RedisStore implements Store {
   }
 
   /** Runs a script on one key. Resolves to its answer: a word and what belongs to it. */
-  async #run(script: RedisScript, key: string, args: readonly string[], { signal, onFailure = 'unknown' }: RunOptions = {}): Promise<Answer> {
+  async #run(script: RedisScript, key: string, args: readonly string[], { signal = AbortSignal.timeout(CALL_MS), onFailure = 'unknown' }: RunOptions = {}): Promise<Answer> {
     this.#assertCanStart(key, signal)
     try {
       return await untilAborted(this.#evaluate(script, [key, ...args], signal), signal)
@@ -279,7 +282,7 @@ class RedisStore implements Store {
     }
   }
 
-  async #evaluate(script: RedisScript, keyAndArgs: readonly [string, ...string[]], signal: AbortSignal | undefined): Promise<Answer> {
+  async #evaluate(script: RedisScript, keyAndArgs: readonly [string, ...string[]], signal: AbortSignal): Promise<Answer> {
     const [key] = keyAndArgs
     try {
       return await this.#transmit(key, ['EVALSHA', script.sha, '1', ...keyAndArgs], signal)
@@ -291,7 +294,7 @@ class RedisStore implements Store {
     }
   }
 
-  async #transmit(key: string, command: string[], signal: AbortSignal | undefined): Promise<Answer> {
+  async #transmit(key: string, command: string[], signal: AbortSignal): Promise<Answer> {
     const { minReplicas, replicaTimeout } = this.#settings
     if (minReplicas === 0) return answerOf(await this.#link.send(key, command, signal))
     const wait = ['WAIT', String(minReplicas), String(Math.ceil(replicaTimeout * 1000))]
@@ -307,7 +310,7 @@ class RedisStore implements Store {
     return answer
   }
 
-  #assertCanStart(key: string, signal: AbortSignal | undefined): void {
+  #assertCanStart(key: string, signal: AbortSignal): void {
     assertNotAborted(signal)
     if (!this.#link.isReady(key)) throw notConnected()
   }
@@ -391,14 +394,13 @@ function isOver(record: SessionRecord | undefined): boolean {
   return record === undefined || record.ended !== undefined
 }
 
-function assertNotAborted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted !== true) return
+function assertNotAborted(signal: AbortSignal): void {
+  if (!signal.aborted) return
   throw new SessionError('ERR_SESSION_STORE', 'A call to Redis was given up before it was sent. Nothing was changed.', { cause: signal.reason, outcome: 'none' })
 }
 
 /** Rejects once the signal fires; the call itself goes on, and its outcome is not known. */
-function untilAborted<T>(call: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return call
+function untilAborted<T>(call: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     // A client that drops the command since it was not sent yet says so first, which is more than we know.
     const giveUp = (): void => void setImmediate(() => reject(signal.reason))

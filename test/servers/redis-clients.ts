@@ -1,8 +1,4 @@
 import { randomBytes } from 'node:crypto'
-import { Cluster, Redis } from 'ioredis'
-import { Cluster as Cluster5, Redis as Redis5 } from 'ioredis5'
-import { createClient, createCluster } from 'redis'
-import { createClient as createClient5, createCluster as createCluster5 } from 'redis5'
 import type { RedisClient, RedisSubscriber } from '../../src/stores/redis.ts'
 
 /** Where to connect: the ports of a server or of a Cluster's primaries, on loopback. */
@@ -22,26 +18,27 @@ export type ClientKind = 'node-redis' | 'node-redis 5' | 'ioredis' | 'ioredis 5'
 export type Shape = 'single' | 'cluster'
 
 /** What ioredis is told so that it replays nothing. */
-const ioRedisOptions = { enableOfflineQueue: false, autoResendUnfulfilledCommands: false, maxRetriesPerRequest: 1 } as const
+export const ioRedisOptions = { enableOfflineQueue: false, autoResendUnfulfilledCommands: false, maxRetriesPerRequest: 1 } as const
 
 type Connect = (place: RedisPlace) => Promise<ConnectedClient>
 
+// Imported when needed: a process of a run uses one of the four.
 const connections: Readonly<Record<ClientKind, Readonly<Record<Shape, Connect>>>> = {
   'node-redis': {
-    single: async (place) => nodeRedis(createClient({ url: urlOf(place), disableOfflineQueue: true })),
-    cluster: async (place) => nodeRedis(createCluster({ rootNodes: urlsOf(place), defaults: { password: place.password, disableOfflineQueue: true } })),
+    single: async (place) => nodeRedis((await import('redis')).createClient({ url: urlOf(place), disableOfflineQueue: true })),
+    cluster: async (place) => nodeRedis((await import('redis')).createCluster({ rootNodes: urlsOf(place), defaults: { password: place.password, disableOfflineQueue: true } })),
   },
   'node-redis 5': {
-    single: async (place) => nodeRedis(createClient5({ url: urlOf(place), disableOfflineQueue: true })),
-    cluster: async (place) => nodeRedis(createCluster5({ rootNodes: urlsOf(place), defaults: { password: place.password, disableOfflineQueue: true } })),
+    single: async (place) => nodeRedis((await import('redis5')).createClient({ url: urlOf(place), disableOfflineQueue: true })),
+    cluster: async (place) => nodeRedis((await import('redis5')).createCluster({ rootNodes: urlsOf(place), defaults: { password: place.password, disableOfflineQueue: true } })),
   },
   ioredis: {
-    single: async (place) => ioRedis(new Redis(urlOf(place), ioRedisOptions)),
-    cluster: async (place) => ioRedis(new Cluster(nodesOf(place), { redisOptions: { ...ioRedisOptions, password: place.password } })),
+    single: async (place) => ioRedis(new (await import('ioredis')).Redis(urlOf(place), ioRedisOptions)),
+    cluster: async (place) => ioRedis(new (await import('ioredis')).Cluster(nodesOf(place), { redisOptions: { ...ioRedisOptions, password: place.password } })),
   },
   'ioredis 5': {
-    single: async (place) => ioRedis(new Redis5(urlOf(place), ioRedisOptions)),
-    cluster: async (place) => ioRedis(new Cluster5(nodesOf(place), { redisOptions: { ...ioRedisOptions, password: place.password } })),
+    single: async (place) => ioRedis(new (await import('ioredis5')).Redis(urlOf(place), ioRedisOptions)),
+    cluster: async (place) => ioRedis(new (await import('ioredis5')).Cluster(nodesOf(place), { redisOptions: { ...ioRedisOptions, password: place.password } })),
   },
 }
 
@@ -54,7 +51,8 @@ export function freshPrefix(): string {
   return `test-${randomBytes(9).toString('base64url')}:`
 }
 
-function urlOf({ ports, password }: RedisPlace): string {
+/** The URL of the first port. */
+export function urlOf({ ports, password }: RedisPlace): string {
   return `redis://:${password}@127.0.0.1:${ports[0]}`
 }
 
@@ -68,7 +66,8 @@ function nodesOf({ ports }: RedisPlace): { host: string; port: number }[] {
 
 type NodeRedis = RedisClient & RedisSubscriber & { connect(): Promise<unknown>; on(event: 'error', listener: () => void): unknown; close(): Promise<unknown>; destroy(): unknown }
 
-async function nodeRedis(client: NodeRedis): Promise<ConnectedClient> {
+/** Connects a client of node-redis that the caller made. */
+export async function nodeRedis(client: NodeRedis): Promise<ConnectedClient> {
   // Lost connections are what some cases are about; a client without a listener would end the process.
   client.on('error', () => undefined)
   await client.connect()
@@ -77,7 +76,8 @@ async function nodeRedis(client: NodeRedis): Promise<ConnectedClient> {
 
 type IoRedis = RedisClient & RedisSubscriber & { readonly status: string; once(event: 'ready', listener: () => void): unknown; on(event: 'error', listener: () => void): unknown; disconnect(): void }
 
-async function ioRedis(client: IoRedis): Promise<ConnectedClient> {
+/** Waits for a client of ioredis that the caller made. */
+export async function ioRedis(client: IoRedis): Promise<ConnectedClient> {
   client.on('error', () => undefined)
   await new Promise<void>((resolve) => client.once('ready', resolve))
   return { client, close: async () => client.disconnect() }

@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto'
+import { writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
+import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { findBinary, freePort, startServer, temporaryFolder, type ServerProcess } from './process.ts'
 import type { ServerNeed } from './suite.ts'
@@ -61,6 +63,31 @@ export async function startRedis(binary: string, settings: readonly (readonly [s
   }
 }
 
+/** Starts a Sentinel that watches a primary under the name `main` and decides alone; its password is the primary's. */
+export async function startSentinel(binary: string, { port: primaryPort, password }: RedisServer): Promise<RedisServer> {
+  const folder = await temporaryFolder('sentinel')
+  const port = await freePort()
+  const file = join(folder.path, 'sentinel.conf')
+  const lines = [
+    `port ${port}`, 'bind 127.0.0.1', `dir ${folder.path}`, `requirepass ${password}`, `sentinel monitor main 127.0.0.1 ${primaryPort} 1`, `sentinel auth-pass main ${password}`,
+    'sentinel down-after-milliseconds main 500', 'sentinel failover-timeout main 3000',
+  ]
+  await writeFile(file, lines.join('\n'))
+  const ask = (...words: string[]): Promise<string> => askRedis({ port, password }, words)
+  const server = await startServer({ command: binary, args: [file, '--sentinel'], cwd: folder.path, isOurs: async () => (await ask('SENTINEL', 'get-master-addr-by-name', 'main')).includes(String(primaryPort)) })
+  const kill = async (): Promise<void> => {
+    server.signal('SIGKILL')
+    await server.exited
+  }
+  return {
+    host: '127.0.0.1', port, password, ask, signal: server.signal, kill, restart: () => Promise.reject(new Error('a Sentinel is not started again')),
+    stop: async () => {
+      await server.stop()
+      await folder.remove()
+    },
+  }
+}
+
 /** A Redis Cluster of this test run's own. */
 export interface RedisCluster {
   readonly primaries: readonly RedisServer[]
@@ -87,7 +114,7 @@ export async function startRedisCluster(binary: string, { primaries: count = 3, 
       await eventually([replica], async () => (await replica.ask('CLUSTER', 'REPLICATE', id)).startsWith('+OK'))
     }
     await eventually(servers, async (server) => (await clusterInfo(server)).includes('cluster_state:ok'))
-    await eventually(replicas, async (server) => (await server.ask('INFO', 'replication')).includes('master_link_status:up'))
+    if (withReplicas) await eventually(primaries, isReplicated)
   } catch (error) {
     await stop()
     throw error
@@ -99,6 +126,11 @@ async function startClusterNode(binary: string, password: string): Promise<Redis
   const busPort = await freePort()
   const server = await startRedis(binary, [['cluster-enabled', 'yes'], ['cluster-port', String(busPort)], ['cluster-node-timeout', '2000']], password)
   return { ...server, busPort }
+}
+
+/** A replica of this server has begun to confirm what it gets. */
+export async function isReplicated(server: RedisServer): Promise<boolean> {
+  return /^slave0:.*,state=online,offset=[1-9]/m.test(await server.ask('INFO', 'replication'))
 }
 
 function clusterInfo(server: RedisServer): Promise<string> {

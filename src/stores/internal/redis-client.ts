@@ -43,6 +43,7 @@ export interface IoRedisClient {
   readonly options: { readonly keyPrefix?: unknown; readonly readOnly?: unknown; readonly role?: unknown; readonly autoResendUnfulfilledCommands?: unknown }
   call(command: string, args: string[]): Promise<unknown>
   pipeline(commands: string[][]): { exec(): Promise<unknown> }
+  on(event: 'close', listener: () => void): unknown
 }
 
 /** A `Cluster` of ioredis 5 or 6. */
@@ -69,7 +70,7 @@ export interface RedisLink {
   /** The client connects or has connected. */
   isStarted(): boolean
   /** Sends a command about one key to the primary that has it. */
-  send(key: string, args: string[], signal?: AbortSignal): Promise<unknown>
+  send(key: string, args: string[], signal: AbortSignal): Promise<unknown>
   /** Sends a command and, behind it on the same connection, WAIT. Resolves to both replies. */
   sendAndWait(key: string, args: string[], wait: string[]): Promise<readonly unknown[]>
   /** How to reach each primary. */
@@ -108,12 +109,10 @@ function refuseKeyPrefix(client: object): void {
   throw new SessionError('ERR_SESSION_OPTION', 'The Redis client has a keyPrefix, which would make two prefixes of one. Pass a client without keyPrefix and give redisStore the prefix.')
 }
 
-// A command that has not been written to the socket is dropped after this time, also where the client would
-// keep it until it has reconnected.
-const UNSENT_MS = 5000
-
-function sendOptions(signal = AbortSignal.timeout(UNSENT_MS)): NodeRedisSendOptions {
-  return { abortSignal: signal, typeMapping: {} }
+// A command that is still queued when the signal fires is dropped, so a client that has reconnected replays no
+// old one.
+function sendOptions(signal?: AbortSignal): NodeRedisSendOptions {
+  return { ...(signal !== undefined && { abortSignal: signal }), typeMapping: {} }
 }
 
 function nodeRedis(client: NodeRedisClient): RedisLink {
@@ -177,14 +176,29 @@ function nodeRedisSentinel(client: NodeRedisSentinel): RedisLink {
 function ioRedis(client: IoRedisClient): RedisLink {
   const { readOnly, role, autoResendUnfulfilledCommands } = client.options
   if (readOnly === true || role === 'slave') throw replicaReads(readOnly === true ? 'readOnly: true' : "role: 'slave'")
+  const resends = autoResendUnfulfilledCommands !== false
+  const settled = resends ? undefined : settleOnClose(client)
   return {
-    resends: autoResendUnfulfilledCommands !== false,
+    resends,
     isReady: () => client.status === 'ready',
     isStarted: () => isStarted(client.status),
-    send: (_key, args) => call(client, args),
-    sendAndWait: (_key, args, wait) => callBoth(client, args, wait),
+    send: (_key, args) => settled?.(call(client, args)) ?? call(client, args),
+    sendAndWait: (_key, args, wait) => settled?.(callBoth(client, args, wait)) ?? callBoth(client, args, wait),
     primaries: async () => [(args) => call(client, args)],
   }
+}
+
+/** Makes calls reject when the connection ends: told not to resend, ioredis up to 6.0.0 forgets the command and never settles its promise. */
+function settleOnClose(client: IoRedisClient): <T>(call: Promise<T>) => Promise<T> {
+  const waiting = new Set<(error: Error) => void>()
+  client.on('close', () => {
+    for (const reject of waiting) reject(new Error('Connection is closed.'))
+  })
+  return (call) =>
+    new Promise((resolve, reject) => {
+      waiting.add(reject)
+      call.then(resolve, reject).finally(() => waiting.delete(reject))
+    })
 }
 
 function ioRedisCluster(client: IoRedisCluster): RedisLink {

@@ -58,7 +58,8 @@ if readable and not ended and expires > tonumber(ARGV[1]) then
   redis.call('HSET', key, '!n', nonce)
   return {'ok'}
 end
-redis.call('DEL', key)
+-- Behind a first write Redis lets a script go on although the memory is full, so nothing is deleted in vain.
+if redis.call('EXISTS', key) == 1 then redis.call('DEL', key) end
 set(ARGV, 6, #ARGV)
 remain(ARGV[2])
 if not readable then return {'ok'} end

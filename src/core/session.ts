@@ -108,7 +108,8 @@ export class Session<Data extends object = Record<string, unknown>> extends Seal
 
   /** The token, when this request has made it and it can be handed out; undefined otherwise, since only its hash is kept. */
   get token(): string | undefined {
-    return this.#life.handout === 'new' ? this.#life.token : undefined
+    const { handout, token, transport } = this.#life
+    return handout === 'new' || transport.exposesToken === true ? token : undefined
   }
 
   /** Fires when the session ends: in this process at once, elsewhere where the store can tell. */

@@ -54,6 +54,8 @@ export interface Transport {
   nameFor?(exchange: Exchange): string
   /** The visitor keeps the token until the deadline, so it is handed out again when the deadline moves. */
   readonly persistent?: boolean
+  /** The application has to carry the token itself, so `session.token` gives it at every request. */
+  readonly exposesToken?: boolean
   /** Called once at the end of each response, after every write to the store and before the head leaves. */
   settle?(exchange: Exchange): void
   /** The response depends on this request header once the session was read: `Cookie`, `Authorization`. */

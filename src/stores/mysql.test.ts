@@ -62,7 +62,7 @@ describeWithServer('mysqlStore on MariaDB', needsMariadb, (binary) => {
   let callbackPool: CallbackPool
   let mariadbPool: MariadbPool
   beforeAll(async () => {
-    server = await startMariadb(binary)
+    server = await startMariadb(binary, { 'innodb-flush-log-at-trx-commit': '2' })
     const { port, user, password, database, url } = server
     pool = createPool({ uri: url, connectionLimit: 10 })
     // As an application may have it: another character set and rows in another shape.

@@ -197,7 +197,7 @@ describeWithServer('postgresStore on a server', needsPostgres, (binary) => {
   let pool: Pool
   let second: Pool
   beforeAll(async () => {
-    server = await startPostgres(binary)
+    server = await startPostgres(binary, { fsync: 'off' })
     ;[pool, second] = [new Pool({ connectionString: server.url }), new Pool({ connectionString: server.url })]
     // A connection that is still being closed while its server stops says so.
     for (const each of [pool, second]) each.on('error', () => undefined)

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { createPool as createMariadbPool } from 'mariadb'
 import { createPool, type Pool, type RowDataPacket } from 'mysql2/promise'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { mysqlStore, type MysqlStore } from '../../src/stores/mysql.ts'
+import { mysqlStore, type MysqlClient, type MysqlStore, type MysqlValue } from '../../src/stores/mysql.ts'
 import { describeProcesses } from '../processes/describe-processes.ts'
 import { needsMariadb, startMariadb, type MariadbServer } from '../servers/mariadb.ts'
 import { describeWithServer } from '../servers/suite.ts'
@@ -15,7 +15,7 @@ describeWithServer('mysqlStore', needsMariadb, (binary) => {
   let server: MariadbServer
   let pool: Pool
   beforeAll(async () => {
-    server = await startMariadb(binary)
+    server = await startMariadb(binary, { 'innodb-flush-log-at-trx-commit': '2' })
     pool = createPool({ uri: server.url, connectionLimit: 10 })
   })
   afterAll(async () => {
@@ -59,6 +59,44 @@ describeWithServer('mysqlStore', needsMariadb, (binary) => {
     const costs = await statementsPerRequest(mysqlStore(counted, { table }), count)
     expect(costs).toEqual({ anonymous: 0, 'first write': 1, reading: 1, writing: 3, logout: 2 })
     await counted.end()
+  })
+
+  /** The pool, but `then` is called after each SELECT, before its answer is handed on. */
+  function heldAfterSelect(then: () => Promise<void>): MysqlClient {
+    return {
+      async getConnection() {
+        const connection = await pool.getConnection()
+        return new Proxy(connection, {
+          get(target, name) {
+            if (name !== 'execute') {
+              const member: unknown = Reflect.get(target, name)
+              return typeof member === 'function' ? member.bind(target) : member
+            }
+            return async (sql: string, values: MysqlValue[]) => {
+              const answer = await target.execute(sql, values)
+              if (sql.startsWith('SELECT')) await then()
+              return answer
+            }
+          },
+        })
+      },
+    }
+  }
+
+  it('does not take a session for another that was made under its id meanwhile, though both are at version 1', async () => {
+    const table = newTable()
+    const store = await newStore(table)
+    const id = newId()
+    await store.create(id, newRecord({ tokenHash: 'first' }))
+    let made = false
+    const held = mysqlStore(heldAfterSelect(async () => {
+      if (made) return
+      made = true
+      await store.end(id, 'destroyed', Date.now())
+      await store.create(id, newRecord({ tokenHash: 'second' }))
+    }), { table })
+    expect(await held.patch(id, newPatch({ tokenHash: 'first', set: [['d:late', '1']] }))).toEqual({ status: 'gone' })
+    expect(await store.read(id)).toMatchObject({ version: 1, tokenHash: 'second', entries: {} })
   })
 
   it('gives every writer its turn, however many write to one session', async () => {

@@ -25,7 +25,7 @@ describeWithServer('postgresStore', needsPostgres, (binary) => {
   let server: PostgresServer
   let pool: Pool
   beforeAll(async () => {
-    server = await startPostgres(binary, { shared_preload_libraries: 'pg_stat_statements', 'pg_stat_statements.track_utility': 'off' })
+    server = await startPostgres(binary, { fsync: 'off', shared_preload_libraries: 'pg_stat_statements', 'pg_stat_statements.track_utility': 'off' })
     pool = newPool({ connectionString: server.url })
     await pool.query('CREATE EXTENSION pg_stat_statements')
   })
@@ -199,8 +199,9 @@ describeWithServer('postgresStore', needsPostgres, (binary) => {
     })
     describeStore({ describe, it }, 'pg', async () => {
       const table = newTable()
-      const store = await newStore(table)
-      return { store: postgresStore(through, { table }), reopen: () => postgresStore(sql, { table }), close: () => store.close?.() }
+      await newStore(table)
+      const store = postgresStore(through, { table })
+      return { store, reopen: () => postgresStore(sql, { table }), close: () => store.close?.() }
     }, { lacks: ['watch', 'corrupt'] })
   })
 })

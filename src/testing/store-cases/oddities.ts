@@ -11,12 +11,10 @@ export const oddityCases: readonly StoreCase[] = [
       await created(store, id)
       await created(store, other)
       const told: string[] = []
-      const ended = new Promise<void>((resolve) => {
-        store.watch?.(id, () => {
-          told.push(id)
-          resolve()
-        })
-      })
+      const ended = toldOf((onEnd) => store.watch?.(id, () => {
+        told.push(id)
+        onEnd()
+      }))
       const stop = store.watch?.(other, () => told.push(other))
       stop?.()
       await store.end(other, 'destroyed', NOW)
@@ -33,9 +31,7 @@ export const oddityCases: readonly StoreCase[] = [
       const other = await reopen()
       const id = newId()
       await created(store, id)
-      const ended = new Promise<void>((resolve) => {
-        store.watch?.(id, resolve)
-      })
+      const ended = toldOf((onEnd) => store.watch?.(id, onEnd))
       await other.end(id, 'revoked', NOW)
       await ended
     },
@@ -75,3 +71,17 @@ export const oddityCases: readonly StoreCase[] = [
     },
   },
 ]
+
+const PATIENCE = 5_000
+
+/** Resolves when the watcher is told; rejects when it has not been for long enough. */
+async function toldOf(watch: (onEnd: () => void) => unknown): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  const timer = setTimeout(() => reject(new assert.AssertionError({ message: `the watcher was not told within ${PATIENCE} ms` })), PATIENCE)
+  watch(resolve)
+  try {
+    await promise
+  } finally {
+    clearTimeout(timer)
+  }
+}

@@ -13,7 +13,7 @@ const awkwardKeys: readonly string[] = [
 /** Texts that a backend which parses, trims, normalises or escapes would change. */
 const awkwardTexts: readonly string[] = [
   '', ' ', ' a ', '\u0000', 'a\u0000b', '\ud800', '\udc00', 'x\ud800', '\udc00x', '\ud800\ud800', '\ufffd', '😀', '\ufeff', '\u001b', '\u001b[0m', '\u007f', '\u0085', '\u2028',
-  '1.0', '1e2', '-0', '9007199254740993', '{"a":1,"a":2}', '{ "a" : 1.0 }', '[1,]', 'null', 'true', '"text"', '\\', '\\u0000', '\\ud800', "'", '""', '\n', '\r\n', 'é', 'e\u0301', '漢', 'undefined', 'd:a',
+  '1.0', '1e2', '-0', '9007199254740993', '{"a":1,"a":2}', '{ "a" : 1.0 }', '[1,]', 'null', 'true', '"text"', '\\', '\\u0000', '\\ud800', "'", '""', '\n', '\r\n', 'é', 'e\u0301', 'É', 'a', 'A', 'a ', '漢', 'undefined', 'd:a',
 ]
 
 export const valueCases: readonly StoreCase[] = [

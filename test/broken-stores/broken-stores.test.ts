@@ -1,0 +1,124 @@
+import { describe, expect, it } from 'vitest'
+import type { Store } from '../../src/core/store.ts'
+import { describeStore, type DescribeStoreOptions, type Runner, type StoreUnderTest } from '../../src/testing/index.ts'
+import { brokenListings } from './broken-listings.ts'
+import { brokenPatches } from './broken-patches.ts'
+import { brokenRecords } from './broken-records.ts'
+import { brokenSteps } from './broken-steps.ts'
+import type { BrokenStore } from './broken-store.ts'
+import { brokenValues } from './broken-values.ts'
+import { plainStore, type PlainData } from './plain-store.ts'
+
+interface Case {
+  readonly title: string
+  readonly body: () => unknown
+}
+
+/** Every case of the contract on a store. */
+function casesFor({ name, decisions, wrap = (store) => store, lacks }: Omit<BrokenStore, 'caughtBy'>): readonly Case[] {
+  const cases: Case[] = []
+  const runner: Runner = { describe: (_, body) => body(), it: (title, body) => void cases.push({ title, body }) }
+  describeStore(runner, name, () => {
+    const data: PlainData = { lines: new Map(), watchers: new Map() }
+    const open = () => without(lacks ?? [], wrap(plainStore(data, decisions), data))
+    return {
+      store: open(),
+      ...(lacks?.includes('reopen') !== true && { reopen: open }),
+      ...(lacks?.includes('corrupt') !== true && { corrupt: (id: string) => void data.lines.set(id, 'no record') }),
+      close: () => {},
+    }
+  }, lacks === undefined ? {} : { lacks })
+  return cases
+}
+
+function without(lacks: readonly string[], store: Store): Store {
+  return Object.assign({}, store, Object.fromEntries(lacks.map((capability) => [capability, undefined])))
+}
+
+async function failuresAmong(cases: readonly Case[]): Promise<string[]> {
+  const failed: string[] = []
+  for (const { title, body } of cases) {
+    try {
+      await body()
+    } catch {
+      failed.push(title)
+    }
+  }
+  return failed
+}
+
+function isRandom({ title }: Case): boolean {
+  return title.includes('random')
+}
+
+const brokenStores = [...brokenRecords, ...brokenPatches, ...brokenValues, ...brokenListings, ...brokenSteps]
+
+describe('describeStore', () => {
+  it('finds nothing wrong with a store that does everything right', async () => {
+    expect(await failuresAmong(casesFor({ name: 'plain' }))).toEqual([])
+  })
+
+  for (const broken of brokenStores) {
+    it(`catches a store that ${broken.name}, by exactly the cases named`, async () => {
+      const cases = casesFor(broken).filter((one) => !isRandom(one))
+      expect(await failuresAmong(cases)).toEqual(broken.caughtBy)
+    })
+  }
+
+  it('has no case that catches nothing', () => {
+    const caught = new Set(brokenStores.flatMap(({ caughtBy }) => caughtBy))
+    const idle = casesFor({ name: 'plain' }).filter((one) => !isRandom(one) && !caught.has(one.title))
+    expect(idle.map(({ title }) => title)).toEqual(['promises what it keeps'])
+  })
+
+  it('finds by random histories what a store does wrong', async () => {
+    for (const name of ['ignores expectations', 'ignores the token', 'never moves a deadline earlier', 'writes to the ended', 'reads and writes in two steps']) {
+      const broken = brokenStores.find((one) => one.name === name)
+      expect(broken).toBeDefined()
+      expect((await failuresAmong(casesFor(broken ?? { name }).filter(isRandom))).length).toBeGreaterThan(0)
+    }
+  })
+})
+
+describe('describeStore, its options', () => {
+  const open = () => ({ store: plainStore({ lines: new Map(), watchers: new Map() }), close: () => {} })
+
+  function declared(options: DescribeStoreOptions, opened: () => StoreUnderTest = open): readonly Case[] {
+    const cases: Case[] = []
+    describeStore({ describe: (_, body) => body(), it: (title, body) => void cases.push({ title, body }) }, 'plain', opened, options)
+    return cases
+  }
+
+  it('refuses a known failure that is no case', () => {
+    expect(() => declared({ knownFailures: ['never loses anything'] })).toThrow('never loses anything')
+  })
+
+  it('allows no known failure to an atomic store', async () => {
+    const title = 'gives a rotation one winner across two handles'
+    const cases = declared({ knownFailures: [title], lacks: ['reopen', 'corrupt'] }).filter((one) => one.title.includes('known') || one.title === 'promises what it keeps')
+    expect(await failuresAmong(cases)).toEqual(['promises what it keeps'])
+  })
+
+  it('lists a known failure by name and does not run it', async () => {
+    const title = 'gives one of 10 rotations that are under way at once the token'
+    const cases = declared({ knownFailures: [title] }, () => ({ ...open(), store: { ...open().store, consistency: 'best-effort' } }))
+    expect(cases.map((one) => one.title).filter((one) => one.includes(title))).toEqual([`is known to fail: ${title}`])
+    expect(await failuresAmong(cases.filter((one) => one.title.startsWith('is known')))).toEqual([])
+  })
+
+  it('fails when the store lacks something and does not say so, or offers what it is said to lack', async () => {
+    const cases = declared({ lacks: ['corrupt', 'find'] })
+    expect(await failuresAmong(cases.filter(({ title }) => title.startsWith('does not offer')))).toEqual(['does not offer find'])
+    const reopening = cases.filter(({ title }) => title.includes('handle') && !title.includes('this handle'))
+    expect(reopening.length).toBeGreaterThan(3)
+    expect(await failuresAmong(reopening)).toEqual(reopening.map(({ title }) => title))
+  })
+
+  it('names the cases that are too large for a backend, and runs none of them', async () => {
+    const cases = declared({ maxBytes: 12_000 }, () => ({ ...open(), store: { ...open().store, maxBytes: 12_000 } }))
+    const large = cases.filter(({ title }) => title.startsWith('takes 12000 bytes'))
+    expect(large.map(({ title }) => title)).toEqual(expect.arrayContaining(['takes 12000 bytes, too few for: keeps a text of 1 MiB']))
+    expect(await failuresAmong(large)).toEqual([])
+    expect(await failuresAmong(declared({ maxBytes: 12_000 }).slice(0, 1))).toEqual(['promises what it keeps'])
+  })
+})

@@ -46,8 +46,8 @@ export function fileSweep(parts: SweepParts): (what: SweepRequest, limit: number
   const { files, folders, index } = parts
   const shardCount = shardFolders(parts.shards).length
   let recordShard = 0
-  // Processes that started together clean up different parts of the index.
-  let indexShard = Math.floor(Math.random() * shardCount)
+  // Each sweep looks at everything in one shard. Processes that started together do not look at the same one.
+  let thoroughShard = Math.floor(Math.random() * shardCount)
 
   async function sweep(what: SweepRequest, limit: number): Promise<number> {
     const rule = ruleOf(what)
@@ -59,15 +59,17 @@ export function fileSweep(parts: SweepParts): (what: SweepRequest, limit: number
       }
       if (isCandidate(place, rule) && (await parts.run(sweepPlace(place, rule, what.now)))) swept += 1
     }
-    sweepDrafts(what.now)
+    await parts.run(sweepDrafts(parts, what.now - DRAFT_AGE))
     await sweepIndex()
+    thoroughShard = (thoroughShard + 1) % shardCount
     return swept
   }
 
   // The folder's modification time is set to the deadline after each change of it. Where that was lost it is
-  // the time of the loss, which is earlier: then the log is read and the time is set again.
-  function isCandidate(place: Place, rule: DropRule): boolean {
-    return rule.by !== 'expires' || (files.times(place.folder)?.modified ?? Infinity) <= rule.time
+  // the time of the loss, which is earlier: then the log is read and the time is set again. A time that is
+  // too late (two processes set it at once, a copied folder) is noticed when its shard's turn comes.
+  function isCandidate(place: Place & { readonly shard: number }, rule: DropRule): boolean {
+    return rule.by !== 'expires' || place.shard === thoroughShard || (files.times(place.folder)?.modified ?? Infinity) <= rule.time
   }
 
   function* sweepPlace(place: Place, rule: DropRule, now: number): Steps<boolean> {
@@ -86,44 +88,51 @@ export function fileSweep(parts: SweepParts): (what: SweepRequest, limit: number
     return (files.times(path)?.modified ?? Infinity) <= time
   }
 
-  function sweepDrafts(now: number): void {
-    for (const name of files.list(parts.drafts) ?? []) {
-      const path = `${parts.drafts}/${name}`
-      if ((files.times(path)?.changed ?? Infinity) > now - DRAFT_AGE) continue
-      if (name.includes('.log')) files.unlink(path)
-      else removeDraftFolder(path)
-    }
-  }
-
-  // Renamed first: a folder that is being emptied must not be moved to a record's place meanwhile.
-  function removeDraftFolder(path: string): void {
-    const aside = path.endsWith('.gone') ? path : `${path}.gone`
-    if (aside !== path && files.moveFolder(path, aside) !== 'done') return
-    for (const name of files.list(aside) ?? []) files.unlink(`${aside}/${name}`)
-    files.removeFolder(aside)
-  }
-
-  /** Looks through one shard for entries that a crash left behind. */
+  /** Looks for entries that a crash left behind. */
   async function sweepIndex(): Promise<void> {
     const slice = slices()
-    const shard = shardFolders(parts.shards)[indexShard] ?? ''
-    indexShard = (indexShard + 1) % shardCount
-    for (const entry of index.entries(shard)) {
+    for (const entry of index.entries(shardFolders(parts.shards)[thoroughShard] ?? '')) {
       if (slice.isOver()) await slice.next()
-      if (await parts.run(isOver(entry))) index.removeEntry(entry)
+      await parts.run(sweepEntry(parts, entry))
     }
-  }
-
-  // The draft is looked for first: the folder of an incarnation is a draft before it is the record's, and nothing after.
-  function* isOver({ id, incarnation }: IndexEntry): Steps<boolean> {
-    yield 'stat'
-    if (files.times(`${parts.drafts}/${incarnation}`) !== undefined) return false
-    const place = parts.placeOf(id)
-    const log = place && (yield* folders.load(place))
-    return log === undefined || incarnationOf(log.name) !== incarnation || hasEnded(log)
   }
 
   return sweep
+}
+
+/** Removes drafts whose inode last changed before `before`: their makers were killed, or begin again. */
+export function* sweepDrafts({ files, drafts }: Pick<SweepParts, 'files' | 'drafts'>, before: number): Steps<void> {
+  yield 'list drafts'
+  for (const name of files.list(drafts) ?? []) {
+    const path = `${drafts}/${name}`
+    if ((files.times(path)?.changed ?? Infinity) > before) continue
+    yield 'unlink draft'
+    if (name.includes('.log')) files.unlink(path)
+    else yield* removeDraftFolder(files, path)
+  }
+}
+
+// Renamed first: a folder that is being emptied must not be moved to a record's place meanwhile.
+function* removeDraftFolder(files: LocalFiles, path: string): Steps<void> {
+  const aside = path.endsWith('.gone') ? path : `${path}.gone`
+  if (aside !== path && files.moveFolder(path, aside) !== 'done') return
+  for (const name of files.list(aside) ?? []) {
+    yield 'unlink draft'
+    files.unlink(`${aside}/${name}`)
+  }
+  files.removeFolder(aside)
+}
+
+/** Removes an index entry whose incarnation is over. */
+export function* sweepEntry({ files, drafts, index, folders, placeOf }: Pick<SweepParts, 'files' | 'drafts' | 'index' | 'folders' | 'placeOf'>, entry: IndexEntry): Steps<void> {
+  // The draft is looked for first: the folder of an incarnation is a draft before it is the record's, and nothing after.
+  yield 'list drafts'
+  if (files.times(`${drafts}/${entry.incarnation}`) !== undefined) return
+  const place = placeOf(entry.id)
+  const log = place && (yield* folders.load(place))
+  if (log !== undefined && incarnationOf(log.name) === entry.incarnation && !hasEnded(log)) return
+  yield 'remove from index'
+  index.removeEntry(entry)
 }
 
 function hasEnded({ state: { phase, record } }: Log): boolean {

@@ -264,7 +264,7 @@ export function recordFolders({ files, serializer, drafts, flush }: FolderOption
     files.put(draft, encodeBase(record, serializer))
     if (flush) yield { flush: draft }
     const linked = (yield* exists(place, log.name)) ? yield* link(draft, pathOf(place, next)) : 'missing'
-    yield 'unlink draft'
+    yield 'discard draft'
     files.unlink(draft)
     if (linked === 'missing') return forget(place)
     if (flush) yield { flush: place.folder }
@@ -356,7 +356,7 @@ export function recordFolders({ files, serializer, drafts, flush }: FolderOption
   }
 
   function* discard(draft: string, log: string): Steps<void> {
-    yield 'unlink draft'
+    yield 'discard draft'
     files.unlink(log)
     files.removeFolder(draft)
   }

@@ -1,0 +1,259 @@
+import { strict as assert } from 'node:assert'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, describe, it } from 'vitest'
+import { hold, interleave, replayOrder, type Scene } from '../../../test/files/interleave.ts'
+import { memoryFiles } from '../../../test/files/memory-files.ts'
+import { aRecord, assertExplained, independent, serializer, SharedFolder, type Operation } from '../../../test/files/record-model.ts'
+import type { SessionRecord } from '../../core/record.ts'
+import { isLogName } from './file-names.ts'
+import { sweepDrafts } from './file-sweep.ts'
+import { localFiles, type LocalFiles } from './local-files.ts'
+import type { Place } from './record-folders.ts'
+import { decodeBase, replay, type Replayed } from './record-log.ts'
+import { finish, type Steps } from './steps.ts'
+
+const patch = (nonce: string, changes: object = {}): Operation => ({ name: 'patch', patch: { now: 10, nonce, set: [[`d:${nonce}`, nonce]], ...changes } })
+const swap = (nonce: string): Operation => patch(nonce, { expect: [['d:n', null]], set: [['d:n', nonce]] })
+const touch: Operation = patch('touch', { touchedAt: 10, expiresAt: 5000, set: undefined })
+const create = (nonce: string): Operation => ({ name: 'create', record: aRecord({ nonce, createdAt: 2000, expiresAt: 3000 }) })
+const end: Operation = { name: 'end', at: 20 }
+const compact: Operation = { name: 'compact' }
+const sweep: Operation = { name: 'drop', rule: { by: 'expires', time: 2000 } }
+const sweepAll: Operation = { name: 'drop', rule: { by: 'expires', time: 200_000 } }
+const read: Operation = { name: 'read' }
+
+type Prepare = (shared: SharedFolder) => void
+
+const absent: Prepare = () => undefined
+const live: Prepare = (shared) => void shared.now({ name: 'create', record: aRecord() })
+
+/** The states that a folder can be in before a race: made by whole calls, and by a process that was killed. */
+const beginnings: Readonly<Record<string, Prepare>> = {
+  absent,
+  live,
+  'compacted once': (shared) => {
+    live(shared)
+    shared.now(patch('before'))
+    shared.now(compact)
+  },
+  ended: (shared) => {
+    live(shared)
+    shared.now(end)
+  },
+  'sealed and left': left(compact, 'put draft'),
+  'linked and left': left(compact, 'unlink'),
+  'dropped and left': left(sweep, 'unlink'),
+  'emptied and left': left(sweep, 'remove folder'),
+}
+
+/** A live record and a process that died before this step. */
+function left(operation: Operation, before: string): Prepare {
+  return (shared) => {
+    live(shared)
+    const steps = shared.actor(0, [operation])
+    for (let turn = steps.next(); turn.done !== true; turn = steps.next()) if (turn.value === before) break
+    shared.events.length = 0
+  }
+}
+
+type Actors = readonly (readonly Operation[])[]
+
+interface SceneOptions {
+  readonly files?: LocalFiles
+  readonly root?: string
+  /** What every process saw of the record before the race began. */
+  sight?(shared: SharedFolder): Place
+}
+
+function sceneOf(from: string, actors: Actors, { files = memoryFiles(), root = '/s', sight = seen }: SceneOptions = {}): Scene {
+  const shared = new SharedFolder(files, root)
+  beginnings[from]?.(shared)
+  const before = stateOf(shared)
+  const leftover = shared.files.list(shared.place.folder) ?? []
+  return {
+    actors: actors.map((operations, n) => shared.actor(n, operations, { place: sight(shared) })),
+    watch: () => shared.tick(),
+    check() {
+      assertExplained(before, shared.events, stateOf(shared))
+      if (shared.events.every((event) => event.end !== undefined)) assertTidy(shared, leftover)
+    },
+  }
+}
+
+function seen(shared: SharedFolder): Place {
+  const place = shared.place
+  finish(shared.process().load(place))
+  return place
+}
+
+const unseen = (shared: SharedFolder): Place => shared.place
+
+/** The first generation as it was when it was sealed, whatever came after. */
+function seenSealed(shared: SharedFolder): Place {
+  const place = shared.place
+  const names = shared.files.list(place.folder) ?? []
+  const first = names.find((name) => name.endsWith('.1.log')) ?? ''
+  const { state, end } = decodeLog(shared.files, `${place.folder}/${first}`)
+  place.log = { name: first, state, read: end, base: 0 }
+  return place
+}
+
+function decodeLog(files: LocalFiles, path: string): Replayed {
+  const descriptor = files.open(path, 'read')
+  assert.ok(descriptor !== undefined)
+  const bytes = files.read(descriptor, 0)
+  const { state, end } = decodeBase(bytes, serializer)
+  const rest = replay(state, bytes.subarray(end))
+  return { ...rest, end: end + rest.end }
+}
+
+function stateOf(shared: SharedFolder): SessionRecord | undefined {
+  return finish(shared.process().load(shared.place))?.state.record
+}
+
+/** Nobody was killed in the race, so it leaves no draft and one log at most. */
+function assertTidy(shared: SharedFolder, leftover: readonly string[]): void {
+  assert.deepEqual(shared.files.list(shared.drafts) ?? [], [])
+  const names = (shared.files.list(shared.place.folder) ?? []).filter((name) => !leftover.includes(name))
+  assert.ok(names.length <= 1 && names.every(isLogName), `left over: ${names.join()}`)
+}
+
+let runs = 0
+afterAll(() => console.log(`file store: ${runs} interleavings of calls on one record, all explained`))
+
+describe('every interleaving of two calls on one record is explained by one after the other', () => {
+  const races: readonly (readonly [string, Operation, Operation])[] = [
+    ['live', swap('a'), swap('b')],
+    ['live', patch('a'), compact],
+    ['live', swap('a'), end],
+    ['live', touch, sweep],
+    ['absent', create('a'), create('b')],
+    ['live', create('a'), create('b')],
+    ['ended', create('a'), create('b')],
+    ['emptied and left', create('a'), create('b')],
+    ['live', create('a'), sweep],
+    ['live', create('a'), end],
+    ['live', compact, compact],
+    ['live', read, compact],
+    ['compacted once', read, create('a')],
+  ]
+  for (const [from, one, other] of races) {
+    it(`${one.name} × ${other.name} (${from})`, () => {
+      const orders: (readonly number[])[] = []
+      const { runs: count } = interleave(() => sceneOf(from, [[one], [other]]), { independent, onRun: (order) => orders.push(order) })
+      runs += count
+      console.log(`${one.name} × ${other.name} (${from}): ${count}`)
+      const sample = orders.filter((_, n) => n % Math.ceil(orders.length / 10) === 0)
+      for (const order of sample) onDisk((root) => replayOrder(sceneOf(from, [[one], [other]], { files: localFiles(), root }), order))
+    })
+  }
+})
+
+/** The same order on a real file system: the one in memory does not flatter. */
+function onDisk(body: (root: string) => void): void {
+  const root = mkdtempSync(join(tmpdir(), 'sojourn-orders-'))
+  try {
+    body(root)
+  } finally {
+    rmSync(root, { recursive: true })
+  }
+}
+
+describe('two calls on one record, whatever was there before', () => {
+  // All of them are some 500,000: SOJOURN_EXHAUSTIVE=1 runs them.
+  const limit = process.env['SOJOURN_EXHAUSTIVE'] === '1' ? Infinity : 16
+  const calls = [[swap('a'), swap('b')], [touch, patch('b')], [create('a'), create('b')], [end, end], [compact, compact], [sweep, sweep], [read, read]] as const
+  for (const from of Object.keys(beginnings)) {
+    it(`are explained by one after the other: ${from}`, { timeout: limit === Infinity ? 3_600_000 : 60_000 }, () => {
+      for (const [n, [one]] of calls.entries()) {
+        for (const [, other] of calls.slice(n)) {
+          for (const sight of [seen, unseen]) runs += interleave(() => sceneOf(from, [[one], [other]], { sight }), { independent, limit }).runs
+        }
+      }
+    })
+  }
+})
+
+describe('a process that has seen the log sealed', () => {
+  const orders = { independent, ...(process.env['SOJOURN_EXHAUSTIVE'] !== '1' && { limit: 600 }) }
+  for (const others of [[compact], [compact, patch('b')], [sweep], [end, sweepAll]]) {
+    it(`cannot make a successor once more while others go on: ${others.map(({ name }) => name).join(', ')}`, () => {
+      for (const operation of [patch('a'), compact]) {
+        for (const from of ['sealed and left', 'linked and left']) {
+          runs += interleave(() => sceneOf(from, [[operation], others], { sight: seenSealed }), orders).runs
+        }
+      }
+    })
+  }
+})
+
+describe('a process that is held, or killed, before any of its steps', () => {
+  // What others do meanwhile: enough to make the held one's names old several times over.
+  const meanwhile: Actors = [[patch('b')], [end], [compact], [sweep], [create('b')], [compact, patch('b'), compact, patch('c')], [compact, end, compact, sweepAll], [sweepAll, create('b')], [sweep, create('b'), compact, end, sweepAll], [end, sweepAll, create('b'), compact]]
+  for (const operation of [swap('a'), touch, create('a'), end, compact, sweep, read]) {
+    it(`never undoes what was done meanwhile: ${operation.name}`, () => {
+      for (const from of Object.keys(beginnings)) {
+        for (const others of meanwhile) runs += hold(() => sceneOf(from, [[operation], others, [read]]))
+      }
+    })
+    it(`leaves the old or the new when it is killed, and a folder that works: ${operation.name}`, () => {
+      for (const from of Object.keys(beginnings)) {
+        for (const others of meanwhile) runs += hold(() => sceneOf(from, [[operation], others, [read]]), { kill: true })
+      }
+    })
+  }
+
+  it('two of them at once', () => {
+    const scene = (): Scene => sceneOf('compacted once', [[compact, swap('a')], [compact, end, sweepAll], [create('c'), compact]])
+    runs += interleave(scene, { independent, limit: 400 }).runs
+    for (let killAt = 0; killAt < 20; killAt += 1) runs += interleave(scene, { independent, limit: 20, killAt }).runs
+  })
+})
+
+describe('a sweep of drafts', () => {
+  it('may come at any moment of a create and of a compaction, and keeps no draft of a dead process', () => {
+    for (const operations of [[create('a')], [compact], [create('a'), compact], [patch('a'), compact]]) {
+      for (const from of ['absent', 'live']) {
+        runs += interleave(() => withDraftSweep(from, operations), { independent, limit: 200 }).runs
+        for (let killAt = 0; killAt < 20; killAt += 1) runs += interleave(() => withDraftSweep(from, operations), { independent, limit: 20, killAt }).runs
+      }
+    }
+  })
+})
+
+function withDraftSweep(from: string, operations: readonly Operation[]): Scene {
+  const shared = new SharedFolder(memoryFiles(), '/s')
+  beginnings[from]?.(shared)
+  const before = stateOf(shared)
+  return {
+    actors: [shared.actor(0, operations), sweepDrafts({ files: shared.files, drafts: shared.drafts }, 0)],
+    watch: () => shared.tick(),
+    check() {
+      assertExplained(before, shared.events, stateOf(shared))
+      finish(sweepDrafts({ files: shared.files, drafts: shared.drafts }, 0))
+      assert.deepEqual(shared.files.list(shared.drafts) ?? [], [])
+    },
+  }
+}
+
+describe('calls of one process that wait for the disk', () => {
+  it('are explained by one after the other', () => {
+    const calls = [swap('a'), swap('b'), touch, create('a'), end, compact, sweep]
+    for (const [n, one] of calls.entries()) {
+      for (const other of calls.slice(n)) runs += interleave(() => inOneProcess([one, other]), { limit: 60 }).runs
+    }
+  })
+})
+
+function inOneProcess(operations: readonly Operation[]): Scene {
+  const shared = new SharedFolder(memoryFiles(), '/s')
+  live(shared)
+  const [before, folders, place] = [stateOf(shared), shared.process(true), shared.place]
+  return {
+    actors: operations.map((operation, n): Steps<void> => shared.actor(n, [operation], { folders, place })),
+    watch: () => shared.tick(),
+    check: () => assertExplained(before, shared.events, stateOf(shared)),
+  }
+}

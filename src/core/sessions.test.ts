@@ -419,6 +419,13 @@ describe('a publicly cacheable response', () => {
     expect(exchange.responseHeader('cache-control')).toBe('no-store')
   })
 
+  it('is none with the public, max-age=0 that Express sets on files, and no cache may keep the cookie with it', async () => {
+    const { visitor } = managed()
+    const { setCookies, exchange } = await visitor().visit((session, exchange) => { exchange.setResponseHeader('Cache-Control', 'public, max-age=0'); session.set('name', 'x') })
+    expect(setCookies).toHaveLength(1)
+    expect(exchange.responseHeader('cache-control')).toBe('no-store')
+  })
+
   it.each([['Cache-Control', 'private, max-age=60'], ['Cache-Control', 'no-store']])('is none with %s: %s', async (name, value) => {
     const { visitor } = managed()
     const { setCookies, exchange } = await visitor().visit((session, exchange) => { exchange.setResponseHeader(name, value); session.set('name', 'x') })

@@ -2,7 +2,7 @@ import { SessionError, isSessionError } from '../errors.ts'
 import type { Awaitable } from '../store.ts'
 import type { Exchange } from '../transport.ts'
 import { isPromise } from './awaitable.ts'
-import { isPubliclyCacheable, vary } from './cacheable.ts'
+import { isPubliclyCacheable, mayBeShared, vary } from './cacheable.ts'
 import type { Life } from './life.ts'
 import { OWN_EXPIRY } from './namespaces.ts'
 
@@ -73,7 +73,7 @@ function seal(life: Life): void {
       overrides: life.overrides,
     })
     // A cache that kept this response would hand one visitor's token to the next.
-    if (exchange.responseHeader('cache-control') === undefined || isPubliclyCacheable(exchange, life.core.now())) exchange.setResponseHeader('Cache-Control', 'no-store')
+    if (mayBeShared(exchange, life.core.now())) exchange.setResponseHeader('Cache-Control', 'no-store')
   }
   if (life.accessed && transport.vary !== undefined) vary(exchange, transport.vary)
   for (const one of life.core.settings.transports) one.settle?.(exchange)

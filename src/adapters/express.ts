@@ -1,7 +1,9 @@
 import type { RegisteredSession } from '../core/register.ts'
+import type { Session } from '../core/session.ts'
 import type { Sessions } from '../core/sessions.ts'
 import { isSecureRequest } from './internal/node-exchange.ts'
 import type { NodeRequest, NodeResponse } from './internal/node-types.ts'
+import { sessionFrom } from './internal/place.ts'
 import { withSession } from './internal/with-session.ts'
 
 declare global {
@@ -24,14 +26,19 @@ export interface ExpressSessionOptions {
   readonly as?: string
 }
 
-export type ExpressMiddleware = (request: ExpressRequest, response: NodeResponse, next: (error?: unknown) => void) => void
+export interface ExpressSession<Data extends object> {
+  (request: ExpressRequest, response: NodeResponse, next: (error?: unknown) => void): void
+  /** The session of a request that came through this middleware, with the data type of its manager. Throws `ERR_SESSION_USAGE` when it has not. */
+  of(request: object): Session<Data>
+}
 
 /**
  * Sessions for Express 4 and 5: `app.use(expressSession(sessions))`. The session is `req.session`; a store failure goes to
  * Express' error handler. Behind a proxy that ends TLS, `app.set('trust proxy', 1)` makes the cookie secure.
  */
-export function expressSession<Data extends object>(sessions: Sessions<Data>, { as = 'session' }: ExpressSessionOptions = {}): ExpressMiddleware {
-  return (request, response, next) => withSession(sessions, request, response, {
+export function expressSession<Data extends object>(sessions: Sessions<Data>, { as = 'session' }: ExpressSessionOptions = {}): ExpressSession<Data> {
+  const middleware = (request: ExpressRequest, response: NodeResponse, next: (error?: unknown) => void): void => withSession(sessions, request, response, {
     as, secure: request.secure ?? isSecureRequest(request, false), next: () => next(), fail: next,
   })
+  return Object.assign(middleware, { of: (request: object) => sessionFrom(Reflect.get(request, as), sessions, as) })
 }

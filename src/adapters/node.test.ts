@@ -3,7 +3,7 @@ import { createServer as createHttp2Server, type Http2ServerRequest, type Http2S
 import { text } from 'node:stream/consumers'
 import { describe, it } from 'vitest'
 import { answerOnNode, listen } from '../../test/adapters/node-server.ts'
-import { Session } from '../core/session.ts'
+import type { Session } from '../core/session.ts'
 import { describeAdapter, type AdapterFixture } from '../testing/describe-adapter.ts'
 import { nodeSession } from './node.ts'
 
@@ -37,17 +37,11 @@ function asMiddleware({ sessions, second, answer }: AdapterFixture): (request: N
       other(request, response, (error) => {
         if (error !== undefined) return failed()
         const { method = 'GET', url = '/' } = request
-        answer({ method, url, session: sessionAt(request, 'session'), second: sessionAt(request, 'second'), text: () => text(request) })
+        answer({ method, url, session: first.of(request), second: other.of(request), text: () => text(request) })
           .then((reply) => answerOnNode(response, reply)).catch(failed)
       })
     })
   }
-}
-
-function sessionAt(request: object, name: string): Session {
-  const session: unknown = Reflect.get(request, name)
-  if (session instanceof Session) return session
-  throw new TypeError(`There is no session under ${name}.`)
 }
 
 describeAdapter({ describe, it }, 'node, as a listener, over HTTP/1.1', (fixture) => listen(createServer(asListener(fixture))))

@@ -5,6 +5,7 @@ import type { Awaitable } from '../core/store.ts'
 import type { HeldResponse } from './internal/held-response.ts'
 import { isSecureRequest } from './internal/node-exchange.ts'
 import type { NodeRequest, NodeResponse } from './internal/node-types.ts'
+import { sessionFrom } from './internal/place.ts'
 import { withSession } from './internal/with-session.ts'
 
 declare module 'node:http' {
@@ -24,7 +25,11 @@ export interface NodeSessionOptions {
 }
 
 /** Connect's kind of middleware: `(request, response, next)`. */
-export type NodeMiddleware = (request: NodeRequest, response: NodeResponse, next: (error?: unknown) => void) => void
+export interface NodeMiddleware<Data extends object> {
+  (request: NodeRequest, response: NodeResponse, next: (error?: unknown) => void): void
+  /** The session of a request that came through this middleware, with the data type of its manager. Throws `ERR_SESSION_USAGE` when it has not. */
+  of(request: object): Session<Data>
+}
 
 /** A request listener for `http.createServer` and `http2.createServer`. */
 export type NodeListener<Request, Response, Data extends object> = (request: Request, response: Response, session: Session<Data>) => Awaitable<void>
@@ -33,20 +38,23 @@ export type NodeListener<Request, Response, Data extends object> = (request: Req
  * Sessions for node:http, node:https and node:http2. With a listener it gives a listener for `createServer`, which hands
  * the session on as third argument; without one it gives connect middleware, which leaves it in `request.session`.
  */
-export function nodeSession<Data extends object>(sessions: Sessions<Data>, options?: NodeSessionOptions): NodeMiddleware
+export function nodeSession<Data extends object>(sessions: Sessions<Data>, options?: NodeSessionOptions): NodeMiddleware<Data>
 export function nodeSession<Request extends NodeRequest, Response extends NodeResponse, Data extends object>(
   sessions: Sessions<Data>, listener: NodeListener<Request, Response, Data>, options?: NodeSessionOptions,
 ): (request: Request, response: Response) => void
 export function nodeSession<Data extends object>(
   sessions: Sessions<Data>, listenerOrOptions?: NodeListener<NodeRequest, NodeResponse, Data> | NodeSessionOptions, listenerOptions?: NodeSessionOptions,
-): NodeMiddleware | ((request: NodeRequest, response: NodeResponse) => void) {
+): NodeMiddleware<Data> | ((request: NodeRequest, response: NodeResponse) => void) {
   const listener = typeof listenerOrOptions === 'function' ? listenerOrOptions : undefined
   const options = (typeof listenerOrOptions === 'function' ? listenerOptions : listenerOrOptions) ?? {}
   return listener === undefined ? asMiddleware(sessions, options) : asListener(sessions, listener, options)
 }
 
-function asMiddleware<Data extends object>(sessions: Sessions<Data>, { as = 'session', trustProxy = false }: NodeSessionOptions): NodeMiddleware {
-  return (request, response, next) => withSession(sessions, request, response, { as, secure: isSecureRequest(request, trustProxy), next: () => next(), fail: next })
+function asMiddleware<Data extends object>(sessions: Sessions<Data>, { as = 'session', trustProxy = false }: NodeSessionOptions): NodeMiddleware<Data> {
+  const middleware = (request: NodeRequest, response: NodeResponse, next: (error?: unknown) => void): void => withSession(sessions, request, response, {
+    as, secure: isSecureRequest(request, trustProxy), next: () => next(), fail: next,
+  })
+  return Object.assign(middleware, { of: (request: object) => sessionFrom(Reflect.get(request, as), sessions, as) })
 }
 
 function asListener<Data extends object>(

@@ -12,6 +12,13 @@ export function sessionInPlace<Data extends object>(present: unknown, sessions: 
   throw new SessionError('ERR_SESSION_USAGE', `There is something under ${JSON.stringify(as)} already: another session middleware, or another manager of sessions. Take one away, or give this adapter a name of its own: { as: "…" }.`)
 }
 
+/** The session of this manager in its place. Throws `ERR_SESSION_USAGE` when the adapter was not mounted before. */
+export function sessionFrom<Data extends object>(present: unknown, sessions: Sessions<Data>, as: string): Session<Data> {
+  const session = sessionInPlace(present, sessions, as)
+  if (session !== undefined) return session
+  throw new SessionError('ERR_SESSION_USAGE', `There is no session under ${JSON.stringify(as)}: the request has not come through the session middleware. Mount it before the handlers that need a session.`)
+}
+
 function isSessionOf<Data extends object>(value: unknown, sessions: Sessions<Data>): value is Session<Data> {
   return value instanceof Session && Object.is(lifeOf(value).core, sessions)
 }

@@ -17,6 +17,7 @@ export interface Answer {
   /** Several of one name joined by a comma; undefined when there is none. */
   header(name: string): string | undefined
   readonly body: string
+  readonly bytes: Uint8Array
 }
 
 /** A request under way, on a connection of its own. */
@@ -57,8 +58,7 @@ function sendHttp1(url: URL, { method = 'GET', headers = {}, body }: WireRequest
   const sent = http1Request(url, { method, headers: { ...headers, ...lengthOf(body) }, agent: false })
   sent.on('response', (response: IncomingMessage) => {
     received.head(response.statusCode ?? 0, pairs(response.rawHeaders))
-    response.setEncoding('utf8')
-    response.on('data', (chunk: string) => received.chunk(chunk))
+    response.on('data', (chunk: Uint8Array) => received.chunk(chunk))
     response.on('end', () => (response.complete ? received.end() : received.fail(new Error('The response was cut short.'))))
     response.on('error', (error) => received.fail(error))
   })
@@ -76,8 +76,7 @@ function sendHttp2(url: URL, { method = 'GET', headers = {}, body }: WireRequest
     const { ':status': status, ...rest } = head
     received.head(Number(status), Object.entries(rest).flatMap(([name, value]) => [value ?? []].flat().map((one): [string, string] => [name, String(one)])))
   })
-  stream.setEncoding('utf8')
-  stream.on('data', (chunk: string) => received.chunk(chunk))
+  stream.on('data', (chunk: Uint8Array) => received.chunk(chunk))
   stream.on('end', () => { received.end(); session.close() })
   for (const emitter of [session, stream]) emitter.on('error', (error: Error) => received.fail(error))
   stream.on('close', () => { received.fail(new Error('The response was cut short.')); session.close() })
@@ -102,7 +101,7 @@ class Received {
   #reject: (error: unknown) => void = () => {}
   #status = 0
   #headers: readonly (readonly [string, string])[] = []
-  #body = ''
+  readonly #chunks: Uint8Array[] = []
   #ended = false
   #onChange: (() => void)[] = []
 
@@ -120,8 +119,8 @@ class Received {
     this.#onHead()
   }
 
-  chunk(text: string): void {
-    this.#body += text
+  chunk(bytes: Uint8Array): void {
+    this.#chunks.push(bytes)
     this.#changed()
   }
 
@@ -130,7 +129,8 @@ class Received {
     this.#ended = true
     const headers = this.#headers
     const all = (name: string): string[] => headers.filter(([key]) => key === name).map(([, value]) => value)
-    this.#resolve({ status: this.#status, headers, body: this.#body, setCookies: all('set-cookie'), header: (name) => all(name).join(', ') || undefined })
+    const bytes = Buffer.concat(this.#chunks)
+    this.#resolve({ status: this.#status, headers, body: bytes.toString(), bytes, setCookies: all('set-cookie'), header: (name) => all(name).join(', ') || undefined })
     this.#changed()
   }
 
@@ -141,7 +141,7 @@ class Received {
   }
 
   async contains(text: string): Promise<void> {
-    while (!this.#body.includes(text)) {
+    while (!Buffer.concat(this.#chunks).includes(text)) {
       if (this.#ended) throw new Error(`The body ended without ${JSON.stringify(text)}.`)
       await new Promise<void>((resolve) => { this.#onChange.push(resolve) })
     }

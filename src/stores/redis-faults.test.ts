@@ -267,8 +267,8 @@ describeWithServer('redisStore, when things fail', needsRedis, (binary) => {
   })
 
   async function primaryAndReplica(): Promise<{ primary: RedisServer; replica: RedisServer }> {
-    const primary = await closing(startRedis(binary, [['repl-diskless-sync-delay', '0']]))
-    const replica = await closing(startRedis(binary, [['replicaof', `127.0.0.1 ${primary.port}`], ['repl-diskless-sync-delay', '0']], primary.password))
+    const primary = await closing(startRedis(binary))
+    const replica = await closing(startRedis(binary, [['replicaof', `127.0.0.1 ${primary.port}`]], primary.password))
     await until(async () => ((await isReplicated(primary)) ? true : undefined))
     return { primary, replica }
   }

@@ -263,6 +263,24 @@ describeWithServer('redisStore', needsRedis, (binary) => {
       })
     })
 
+    it('lists a session before there is one, and a term before the session has it', async () => {
+      await withStore('ioredis', 'single', async ({ client, store, prefix }) => {
+        const creating = heldAfter(client, 1)
+        const created = redisStore(creating.client, { prefix }).create('id', newRecord({ index: ['owner'] }))
+        await creating.held
+        expect([await idsUnder(store, 'owner'), await store.read('id')]).toEqual([['id'], undefined])
+        creating.release()
+        expect(await created).toBe(true)
+
+        const patching = heldAfter(client, 1)
+        const patched = redisStore(patching.client, { prefix }).patch('id', { now: NOW, nonce: '1', index: ['more'], expiresAt: NOW + HOUR })
+        await patching.held
+        expect([await idsUnder(store, 'more'), (await store.read('id'))?.index]).toEqual([['id'], ['owner']])
+        patching.release()
+        expect(await patched).toEqual({ status: 'ok', version: 2 })
+      })
+    })
+
     it('still lists a session that was created anew while the end of the old one was taking its terms away', async () => {
       await withStore('ioredis', 'single', async ({ client, prefix }) => {
         for (const expiresAt of [NOW + HOUR, NOW + 1]) {

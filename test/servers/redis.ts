@@ -39,7 +39,7 @@ export async function startRedis(binary: string, settings: readonly (readonly [s
   const port = await freePort()
   const own = [
     ['port', String(port)], ['bind', '127.0.0.1'], ['requirepass', password], ['masterauth', password], ['dir', folder.path],
-    ['save', ''], ['daemonize', 'no'], ['loglevel', 'warning'],
+    ['save', ''], ['daemonize', 'no'], ['loglevel', 'warning'], ['repl-diskless-sync', 'no'], ['repl-ping-replica-period', '1'],
   ] as const
   const args = [...own, ...settings].flatMap(([name, value]) => [`--${name}`, value])
   const ask = (...words: string[]): Promise<string> => askRedis({ port, password }, words)

@@ -1,0 +1,168 @@
+import { createClient, createCluster } from 'redis'
+import { createClient as createClient5 } from 'redis5'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { startProxy } from '../../test/servers/proxy.ts'
+import { connectRedis, freshPrefix, nodeRedis, urlOf, type ConnectedClient } from '../../test/servers/redis-clients.ts'
+import { commandsDuring, needsRedis, startRedis, type RedisServer } from '../../test/servers/redis.ts'
+import { describeWithServer } from '../../test/servers/suite.ts'
+import { makeEntries, type SessionRecord } from '../core/record.ts'
+import type { Store } from '../core/store.ts'
+import { redisStore } from './redis.ts'
+
+const NOW = Date.now()
+
+function newRecord(): SessionRecord {
+  return { version: 1, createdAt: NOW, touchedAt: NOW, expiresAt: NOW + 3_600_000, tokenHash: 'hash', nonce: 'made', index: [], entries: makeEntries({ 'd:a': '1' }) }
+}
+
+describe('nearCache', () => {
+  const cached = (ttl: number) => createClient({ clientSideCache: { ttl, maxEntries: 10 } })
+  it.each([
+    ['has no cache', () => createClient()], ['keeps answers for ever', () => cached(0)], ['keeps answers for two seconds', () => cached(2000)],
+    ['is a cluster', () => createCluster({ rootNodes: [], clientSideCache: { ttl: 1000 } })],
+  ])('is refused when the client %s', (_, connect) => {
+    expect(() => redisStore(connect(), { nearCache: true })).toThrow(expect.objectContaining({ code: 'ERR_SESSION_OPTION', message: expect.stringMatching(/clientSideCache.*ttl/) }))
+  })
+
+  it('is taken with a ttl of up to a second', () => {
+    expect(() => redisStore(cached(1000), { nearCache: true })).not.toThrow()
+  })
+})
+
+describeWithServer('redisStore with a near cache', needsRedis, (binary) => {
+  let server: RedisServer
+  beforeAll(async () => void (server = await startRedis(binary)))
+  afterAll(() => server.stop())
+
+  const clients = {
+    'node-redis': (port: number, ttl: number) => nodeRedis(createClient({ url: urlOf({ ports: [port], password: server.password }), clientSideCache: { ttl, maxEntries: 1000 } })),
+    'node-redis 5': (port: number, ttl: number) => nodeRedis(createClient5({ RESP: 3, url: urlOf({ ports: [port], password: server.password }), clientSideCache: { ttl, maxEntries: 1000 } })),
+  } as const
+
+  /** A store with a near cache, and another without, on the same data. */
+  async function withBoth(kind: keyof typeof clients, body: (at: { near: Store; far: Store; prefix: string }) => Promise<void>, { port = server.port, ttl = 1000 } = {}): Promise<void> {
+    const connected: ConnectedClient[] = [await clients[kind](port, ttl), await connectRedis('ioredis', 'single', { ports: [server.port], password: server.password })]
+    const prefix = freshPrefix()
+    const [near, far] = connected.map(({ client }, n) => redisStore(client, { prefix, nearCache: n === 0 }))
+    try {
+      if (near !== undefined && far !== undefined) await body({ near, far, prefix })
+    } finally {
+      for (const { close } of connected) await close()
+    }
+  }
+
+  describe.each(['node-redis', 'node-redis 5'] as const)('through %s', (kind) => {
+    it('reads an unchanged session without a command, and the same each time', async () => {
+      await withBoth(kind, async ({ near, prefix }) => {
+        await near.create('id', newRecord())
+        const records: unknown[] = []
+        const commands = await commandsDuring(server, prefix, async () => {
+          for (let n = 0; n < 50; n += 1) records.push(await near.read('id'))
+        })
+        expect(commands).toEqual(['HGETALL'])
+        expect(records).toEqual(records.map(() => newRecord()))
+      })
+    })
+
+    it('asks the server for a fresh read', async () => {
+      await withBoth(kind, async ({ near, prefix }) => {
+        await near.create('id', newRecord())
+        await near.read('id')
+        const commands = await commandsDuring(server, prefix, async () => {
+          for (let n = 0; n < 3; n += 1) await near.read('id', { fresh: true })
+        })
+        expect(commands).toEqual(['HGETALL', 'HGETALL', 'HGETALL'])
+      })
+    })
+
+    it('sees its own writes at once', async () => {
+      await withBoth(kind, async ({ near }) => {
+        await near.create('id', newRecord())
+        for (let n = 2; n < 1000; n += 1) {
+          await near.patch('id', { now: NOW, nonce: String(n), set: [['d:a', String(n)]] })
+          expect((await near.read('id'))?.entries['d:a']).toBe(String(n))
+        }
+        await near.end('id', 'destroyed', NOW)
+        expect((await near.read('id'))?.ended).toBeDefined()
+      })
+    })
+
+    it('is wrong about a session that ended elsewhere for a second at most, and never when it reads fresh', async () => {
+      await withBoth(kind, async ({ near, far }) => {
+        const ids = Array.from({ length: 200 }, (_, n) => `id-${n}`)
+        const stale: number[] = []
+        for (const id of ids) {
+          await far.create(id, newRecord())
+          await near.read(id)
+          await far.end(id, 'revoked', NOW)
+          const ended = performance.now()
+          expect((await near.read(id, { fresh: true }))?.ended).toBeDefined()
+          while ((await near.read(id))?.ended === undefined) await new Promise((resolve) => setImmediate(resolve))
+          stale.push(performance.now() - ended)
+        }
+        expect(Math.max(...stale)).toBeLessThan(1100)
+      })
+    })
+
+    it('trusts its cache no longer than the ttl when it cannot hear the server any more', async () => {
+      const proxy = await startProxy(server.port)
+      await withBoth(kind, async ({ near, far }) => {
+        await far.create('id', newRecord())
+        await near.read('id')
+        proxy.freeze()
+        const frozen = performance.now()
+        await far.end('id', 'revoked', NOW)
+        expect((await near.read('id'))?.ended).toBeUndefined()
+        const read = async (): Promise<unknown> => near.read('id', { signal: AbortSignal.timeout(100) })
+        while (await read().then(() => true, () => false)) await new Promise((resolve) => setImmediate(resolve))
+        expect(performance.now() - frozen).toBeLessThan(1000)
+        proxy.cut()
+      }, { port: proxy.port, ttl: 300 })
+      await proxy.stop()
+    })
+  })
+})
+
+describeWithServer('redisStore that watches', needsRedis, (binary) => {
+  it.each(['node-redis', 'ioredis'] as const)('hears of an end that was published while its connection was broken, through %s', async (kind) => {
+    const server = await startRedis(binary)
+    const proxy = await startProxy(server.port)
+    const place = { ports: [server.port], password: server.password }
+    const [main, ear] = [await connectRedis(kind, 'single', place), await connectRedis(kind, 'single', { ...place, ports: [proxy.port] })]
+    const store = redisStore(main.client, { watch: ear.client })
+    await store.open?.()
+    for (const id of ['ended', 'alive']) await store.create(id, newRecord())
+    const told: string[] = []
+    const heard = new Promise<void>((resolve) => {
+      store.watch?.('ended', () => {
+        told.push('ended')
+        resolve()
+      })
+    })
+    store.watch?.('alive', () => told.push('alive'))
+    proxy.loseAnswers()
+    await store.end('ended', 'revoked', NOW)
+    proxy.cut()
+    await heard
+    await store.close?.()
+    await store.end('alive', 'revoked', NOW)
+    expect(told).toEqual(['ended'])
+    for (const { close } of [main, ear]) await close()
+    await proxy.stop()
+    await server.stop()
+  })
+
+  it('ends sessions also for a user who may not publish', async () => {
+    const server = await startRedis(binary)
+    await server.ask('ACL', 'SETUSER', 'web', 'on', '>secret', '~sojourn:*', 'resetchannels', '+hgetall', '+evalsha', '+eval', '+hmget', '+hget', '+hset', '+hdel', '+hkeys', '+del', '+exists', '+pexpire', '+persist', '+info')
+    const { client, close } = await nodeRedis(createClient({ url: `redis://web:secret@127.0.0.1:${server.port}` }))
+    const store = redisStore(client)
+    await store.open?.()
+    await store.create('id', newRecord())
+    expect(await store.patch('id', { now: NOW, nonce: '1', set: [['d:a', '2']], remove: ['d:b'], expiresAt: NOW + 7_200_000 })).toEqual({ status: 'ok', version: 2 })
+    expect(await store.end('id', 'destroyed', NOW)).toBe(true)
+    expect((await store.read('id'))?.ended?.because).toBe('destroyed')
+    await close()
+    await server.stop()
+  })
+})

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { describeProcesses } from '../../test/processes/describe-processes.ts'
 import { needsMemcached, startMemcached, type MemcachedServer } from '../../test/servers/memcached.ts'
 import { describeWithServer } from '../../test/servers/suite.ts'
+import { startCuttingProxy } from '../../test/stores/cutting-proxy.ts'
 import { memcachedClients } from '../../test/stores/memcached-clients.ts'
 import { NEVER } from '../core/record.ts'
 import { describeStore } from '../testing/describe-store.ts'
@@ -106,6 +107,23 @@ describeWithServer('memcachedStore', needsMemcached, (binary) => {
         expect(found.map((record) => record?.entries['d:n'])).toEqual(ids.map((_, n) => String(n)))
         close()
         await own.stop()
+      })
+
+      // A client that goes on reading the cut answer would hand one visitor's session to another.
+      it('gives nobody what was left of an answer that was cut', async () => {
+        const proxy = await startCuttingProxy(server.address)
+        const { client, close } = connect(proxy.address)
+        const prefix = freshPrefix()
+        const store = memcachedStore(client, { prefix })
+        const [large, ...ids] = Array.from({ length: 10 }, newId)
+        await store.create(large ?? '', newRecord({ entries: { 'd:a': 'x'.repeat(50_000) } }))
+        for (const id of ids) await store.create(id, newRecord({ entries: { 'd:id': id } }))
+        proxy.cutNextAnswerAfter(20_000)
+        expect(await failureOf(() => store.read(large ?? ''))).toMatchObject({ code: 'ERR_SESSION_STORE', outcome: 'none' })
+        const found = await Promise.all(ids.map((id) => store.read(id)))
+        expect(found.map((record) => record?.entries['d:id'])).toEqual(ids)
+        close()
+        await proxy.close()
       })
     })
   }

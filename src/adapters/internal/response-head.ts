@@ -32,6 +32,11 @@ export function appendHeader(response: NodeResponse, name: string, value: string
   response.setHeader(name, before.length === 0 ? value : before.concat(value))
 }
 
+/** Whether a header (by its lower-case name) says something about the body, so that an error answered instead must lose it. */
+export function describesBody(name: string): boolean {
+  return DESCRIBES_BODY.test(name)
+}
+
 const DESCRIBES_BODY = /^(?:content-(?!security-policy)|etag$|last-modified$|location$|refresh$|transfer-encoding$|trailer$|cache-control$|expires$|accept-ranges$)/
 
 /** Makes the head fit for an error: what describes the body goes, cookies and the like stay. */
@@ -39,5 +44,5 @@ export function forgetBody(response: NodeResponse): void {
   response.statusCode = 500
   // Own only over HTTP/1.1; HTTP/2 has no reason and warns when it is touched.
   if (Object.hasOwn(response, 'statusMessage')) Reflect.set(response, 'statusMessage', '')
-  for (const name of response.getHeaderNames()) if (DESCRIBES_BODY.test(name.toLowerCase())) response.removeHeader(name)
+  for (const name of response.getHeaderNames()) if (describesBody(name.toLowerCase())) response.removeHeader(name)
 }

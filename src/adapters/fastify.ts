@@ -1,0 +1,138 @@
+import type { RegisteredSession } from '../core/register.ts'
+import type { Session } from '../core/session.ts'
+import type { Sessions } from '../core/sessions.ts'
+import type { Exchange } from '../core/transport.ts'
+import type { NodeRequest } from './internal/node-types.ts'
+import { sessionInPlace } from './internal/place.ts'
+import { describesBody } from './internal/response-head.ts'
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** The visitor's session, behind `fastifySession(sessions)`. */
+    session: RegisteredSession
+  }
+}
+
+/** The part of Fastify's request that is used here. Version 5. */
+export interface FastifySessionRequest {
+  readonly raw: NodeRequest
+  readonly method: string
+  readonly url: string
+  /** Fastify's own notion, which follows its option `trustProxy`. */
+  readonly protocol: string
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>
+  readonly socket: { readonly localPort?: number }
+}
+
+/** The part of Fastify's reply that is used here. */
+export interface FastifySessionReply {
+  readonly statusCode: number
+  readonly raw: { readonly headersSent: boolean }
+  getHeader(name: string): number | string | string[] | undefined
+  getHeaders(): Readonly<Record<string, unknown>>
+  header(name: string, value: string | string[]): unknown
+  removeHeader(name: string): unknown
+  code(status: number): unknown
+}
+
+/** The part of a Fastify instance that is used here. */
+export interface FastifySessionInstance {
+  decorateRequest(name: string): unknown
+  addHook(name: 'onRequest', hook: (request: FastifySessionRequest, reply: FastifySessionReply) => Promise<void>): unknown
+  addHook(name: 'onSend', hook: (request: FastifySessionRequest, reply: FastifySessionReply, payload: unknown) => Promise<unknown>): unknown
+  addHook(name: 'onError', hook: (request: FastifySessionRequest, reply: FastifySessionReply, error: Error) => Promise<void>): unknown
+}
+
+export interface FastifySessionOptions {
+  /** The property of the request under which the session is left. Needed for the second manager of an application. Defaults to `session`. */
+  readonly as?: string
+}
+
+/**
+ * Sessions for Fastify 5: `await app.register(fastifySession(sessions))`. The session is `request.session` in the scope where the plugin
+ * is registered and below. The commit is acknowledged in `onSend`, before the head leaves; when it fails, Fastify's error handler answers.
+ */
+export function fastifySession<Data extends object>(sessions: Sessions<Data>, { as = 'session' }: FastifySessionOptions = {}): (app: FastifySessionInstance) => Promise<void> {
+  const exchanges = new WeakMap<FastifySessionRequest, FastifyExchange<Data>>()
+  const plugin = async (app: FastifySessionInstance): Promise<void> => {
+    app.decorateRequest(as)
+    app.addHook('onRequest', async (request, reply) => {
+      if (sessionInPlace(Reflect.get(request, as) ?? undefined, sessions, as) !== undefined) return
+      const exchange = new FastifyExchange<Data>(request, reply)
+      exchange.session = await sessions.open(exchange)
+      exchanges.set(request, exchange)
+      Reflect.set(request, as, exchange.session)
+    })
+    app.addHook('onError', async (request) => {
+      const exchange = exchanges.get(request)
+      if (exchange !== undefined) exchange.failed = true
+    })
+    app.addHook('onSend', async (request, reply, payload) => {
+      const exchange = exchanges.get(request)
+      if (exchange?.session === undefined || exchange.headSent) return payload
+      try {
+        await sessions.finish(exchange.session, { status: reply.statusCode, failed: exchange.failed })
+      } catch (error) {
+        // An error is answered instead of what the handler wanted to say.
+        for (const name of Object.keys(reply.getHeaders())) if (describesBody(name)) reply.removeHeader(name)
+        reply.code(500)
+        throw error
+      }
+      exchange.headSent = true
+      return payload
+    })
+  }
+  // Fastify's convention (fastify-plugin): the hooks belong to the scope that registers, not to one of their own.
+  return Object.assign(plugin, { [Symbol.for('skip-override')]: true, [Symbol.for('fastify.display-name')]: 'sojourn' })
+}
+
+class FastifyExchange<Data extends object> implements Exchange {
+  readonly request: FastifySessionRequest
+  readonly #reply: FastifySessionReply
+  session: Session<Data> | undefined
+  /** An error is being answered: nothing more is committed. */
+  failed = false
+  headSent: boolean
+
+  constructor(request: FastifySessionRequest, reply: FastifySessionReply) {
+    this.request = request
+    this.#reply = reply
+    this.headSent = reply.raw.headersSent
+  }
+
+  get method(): string {
+    return this.request.method
+  }
+
+  get url(): string {
+    return this.request.url
+  }
+
+  get secure(): boolean {
+    return this.request.protocol === 'https'
+  }
+
+  get port(): number | undefined {
+    return this.request.socket.localPort
+  }
+
+  header(name: string): string | undefined {
+    const value = this.request.headers[name]
+    return Array.isArray(value) ? value.join(name === 'cookie' ? '; ' : ', ') : value
+  }
+
+  responseHeader(name: string): string | undefined {
+    const value = this.#reply.getHeader(name)
+    if (value === undefined) return undefined
+    return Array.isArray(value) ? value.join(', ') : String(value)
+  }
+
+  setResponseHeader(name: string, value: string): void {
+    this.#reply.header(name, value)
+  }
+
+  // Fastify adds to Set-Cookie instead of replacing it.
+  appendResponseHeader(name: string, value: string): void {
+    this.#reply.header(name, value)
+  }
+}

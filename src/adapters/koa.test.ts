@@ -1,0 +1,25 @@
+import { createServer } from 'node:http'
+import { Readable } from 'node:stream'
+import { text } from 'node:stream/consumers'
+import Koa from 'koa'
+import { describe, it } from 'vitest'
+import { listen } from '../../test/adapters/node-server.ts'
+import type { Session } from '../core/session.ts'
+import { describeAdapter, type AdapterFixture } from '../testing/describe-adapter.ts'
+import { koaSession, type KoaSessionContext } from './koa.ts'
+
+function application({ sessions, second, answer }: AdapterFixture) {
+  const app = new Koa<Koa.DefaultState, KoaSessionContext & { second: Session }>()
+  app.silent = true
+  app.use(koaSession(sessions)).use(koaSession(second, { as: 'second' }))
+  app.use(async (context) => {
+    const { status, headers, body } = await answer({ method: context.method, url: context.url, session: context.session, second: context.second, text: () => text(context.req) })
+    context.status = status
+    context.body = typeof body === 'string' ? body : body === undefined ? null : Readable.from(body)
+    context.status = status
+    for (const [name, value] of headers) if (name === 'set-cookie') context.append(name, value); else context.set(name, value)
+  })
+  return app.callback()
+}
+
+describeAdapter({ describe, it }, 'koa', (fixture) => listen(createServer(application(fixture))), { lacks: ['node-response'] })

@@ -1,0 +1,69 @@
+import type { RegisteredData } from '../core/register.ts'
+import type { Session } from '../core/session.ts'
+import type { Sessions } from '../core/sessions.ts'
+import { NodeExchange } from './internal/node-exchange.ts'
+import type { NodeRequest, NodeResponse } from './internal/node-types.ts'
+import { sessionInPlace } from './internal/place.ts'
+
+/** The part of Koa's context that is used here. Version 2 and 3. */
+export interface KoaContext {
+  readonly req: NodeRequest
+  readonly res: NodeResponse
+  /** Koa's own notion, which follows `app.proxy`. */
+  readonly secure: boolean
+  readonly status: number
+  readonly state: object
+}
+
+export interface KoaSessionOptions {
+  /** The property of the context under which the session is left. Needed for the second manager of an application. Defaults to `session`. */
+  readonly as?: string
+}
+
+/** What a context has behind this middleware: `new Koa<Koa.DefaultState, KoaSessionContext<Data>>()`. */
+export interface KoaSessionContext<Data extends object = RegisteredData> {
+  session: Session<Data>
+}
+
+/**
+ * Sessions for Koa 2 and 3: `app.use(koaSession(sessions))`. The session is `ctx.session`. Koa writes the response after the
+ * middleware, so the commit is acknowledged before; a handler that answers on `ctx.res` itself is too early for changes.
+ */
+export function koaSession<Data extends object>(
+  sessions: Sessions<Data>, { as = 'session' }: KoaSessionOptions = {},
+): (context: KoaContext, next: () => Promise<unknown>) => Promise<void> {
+  return async (context, next) => {
+    if (sessionInPlace(Reflect.get(context, as), sessions, as) !== undefined) return void (await next())
+    const exchange = new KoaExchange(context.req, context.res, context.secure)
+    const session = await sessions.open(exchange)
+    Object.defineProperty(context, as, { value: session, configurable: true, enumerable: true, writable: true })
+    try {
+      await next()
+      exchange.headSent = context.res.headersSent
+      await sessions.finish(session, { status: context.status })
+      exchange.headSent = true
+    } catch (error) {
+      await sessions.finish(session, { failed: true })
+      exchange.headSent = true
+      throw withCookies(error, exchange.cookies)
+    }
+  }
+}
+
+class KoaExchange extends NodeExchange {
+  /** What the visitor was told about the token. */
+  readonly cookies: string[] = []
+
+  override appendResponseHeader(name: string, value: string): void {
+    super.appendResponseHeader(name, value)
+    if (name === 'Set-Cookie') this.cookies.push(value)
+  }
+}
+
+// Koa takes every header off before it answers an error, and puts on those that the error names.
+function withCookies(error: unknown, cookies: readonly string[]): unknown {
+  if (typeof error !== 'object' || error === null || cookies.length === 0) return error
+  const headers: Record<string, unknown> = { ...('headers' in error && typeof error.headers === 'object' ? error.headers : {}) }
+  const others = headers['Set-Cookie']
+  return Object.assign(error, { headers: { ...headers, 'Set-Cookie': [...(Array.isArray(others) ? others : []), ...cookies], 'Cache-Control': 'no-store' } })
+}

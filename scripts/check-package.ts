@@ -34,8 +34,9 @@ function pack(): string {
 function emptyProject(): string {
   const project = join(folder, 'project')
   mkdirSync(project)
-  const { typescript, '@types/node': nodeTypes } = manifest.devDependencies
-  write(project, 'package.json', JSON.stringify({ private: true, type: 'module', devDependencies: { typescript, '@types/node': nodeTypes } }))
+  // Its adapter augments the types of fastify, so whoever imports it has fastify.
+  const { typescript, '@types/node': nodeTypes, fastify } = manifest.devDependencies
+  write(project, 'package.json', JSON.stringify({ private: true, type: 'module', devDependencies: { typescript, '@types/node': nodeTypes, fastify } }))
   // No lib beyond the target's own and no condition of ours: what a user's project has.
   const compilerOptions = { target: 'es2022', module: 'nodenext', types: ['node'], strict: true, exactOptionalPropertyTypes: true, skipLibCheck: false }
   write(project, 'tsconfig.json', JSON.stringify({ compilerOptions, include: ['main.ts'] }))

@@ -120,6 +120,7 @@ function* removeDraftFolder(files: LocalFiles, path: string): Steps<void> {
     yield 'unlink draft'
     files.unlink(`${aside}/${name}`)
   }
+  yield 'unlink draft'
   files.removeFolder(aside)
 }
 

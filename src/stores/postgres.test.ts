@@ -127,6 +127,33 @@ describe('postgresStore on PGlite', () => {
     expect(await store.patch(id, newPatch({ expect: [['d:a', '1']] }))).toEqual({ status: 'gone' })
   })
 
+  it('leaves no term behind an end or a replacement', async () => {
+    const table = unique()
+    const store = await newStore({ table })
+    const terms = async (): Promise<unknown> => (await lite.query(`SELECT term FROM ${table}_terms ORDER BY term`)).rows
+    const [ended, replaced] = [newId(), newId()]
+    await store.create(ended, newRecord({ index: ['a'] }))
+    await store.create(replaced, newRecord({ index: ['b', 'c'], expiresAt: 1 }))
+    await store.end(ended, 'destroyed', Date.now())
+    await store.create(replaced, newRecord({ index: ['c', 'd'] }))
+    expect(await terms()).toEqual([{ term: 'c' }, { term: 'd' }])
+  })
+
+  it('finds a session only under terms that it has now', async () => {
+    const table = unique()
+    const store = await newStore({ table })
+    const id = newId()
+    await store.create(id, newRecord({ index: ['now'] }))
+    // As an end leaves it that did not see the term of a patch that came between.
+    await lite.exec(`INSERT INTO ${table}_terms VALUES ('then', '${id}')`)
+    const found = async (term: string): Promise<readonly string[]> => {
+      const ids: string[] = []
+      for await (const hit of store.find?.(term) ?? []) ids.push(hit)
+      return ids
+    }
+    expect([await found('now'), await found('then')]).toEqual([[id], []])
+  })
+
   it('conflicts with a patch that expects one key to hold two texts', async () => {
     const store = await newStore()
     const id = newId()

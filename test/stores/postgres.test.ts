@@ -13,10 +13,9 @@ import { assertConflictsShowTheWinner, assertSurvivesAnOutage, newId, newPatch, 
 
 const newTable = (): string => `s_${randomBytes(8).toString('hex')}`
 
-/** A pool whose connections may break at any time without ending the process. */
+/** A pool whose idle connections may break without ending the process, also after its store was closed. */
 function newPool(config: PoolConfig): Pool {
   const pool = new Pool(config)
-  pool.on('connect', (client) => client.on('error', () => undefined))
   pool.on('error', () => undefined)
   return pool
 }

@@ -6,6 +6,7 @@ import { Memcache } from 'memcache'
 import { describe, expect, it } from 'vitest'
 import { createStorage } from 'unstorage'
 import { isSessionError } from '../core/errors.ts'
+import { createSessions } from '../index.ts'
 import type { Store } from '../core/store.ts'
 import { describeStore } from '../testing/describe-store.ts'
 import { collect, newId, newPatch, newRecord, NOW } from '../testing/store-cases/trial.ts'
@@ -161,6 +162,70 @@ describe('cacheStore', () => {
     const error = await late
     expect(isSessionError(error, 'ERR_SESSION_STORE') && error.outcome).toBe('none')
     expect(map.get(`sojourn:${id}`)).toBe(before)
+  })
+})
+
+/** Two processes on one cache: the first can be held between its reading and its writing. */
+async function twoProcesses(): Promise<{ id: string; held: Store; other: Store; whileHeld(act: () => Promise<unknown>): void }> {
+  const map = new Map<string, string>()
+  let act = async (): Promise<unknown> => undefined
+  const held = cacheStore({
+    get: (key) => map.get(key),
+    async set(key, value) {
+      const now = act
+      act = async () => undefined
+      await now()
+      map.set(key, value)
+    },
+    delete: (key) => map.delete(key),
+  }, { ttl: 'none' })
+  const id = newId()
+  await held.create(id, newRecord({ tokenHash: 'old' }))
+  return { id, held, other: cacheStore(map), whileHeld: (doing) => void (act = doing) }
+}
+
+// docs/stores/cache.md says that these can happen. A store that has become better should say so there.
+describe('between the reading and the writing of one process, another can', () => {
+  it('lose a write', async () => {
+    const { id, held, other, whileHeld } = await twoProcesses()
+    whileHeld(async () => other.patch(id, newPatch({ set: [['d:b', '1']] })))
+    await held.patch(id, newPatch({ set: [['d:a', '1']] }))
+    expect((await held.read(id))?.entries).toEqual(expect.objectContaining({ 'd:a': '1' }))
+    expect((await held.read(id))?.entries['d:b']).toBeUndefined()
+  })
+
+  it('have its end undone', async () => {
+    const { id, held, other, whileHeld } = await twoProcesses()
+    whileHeld(async () => other.end(id, 'destroyed', NOW))
+    await held.patch(id, newPatch({ set: [['d:a', '1']] }))
+    expect((await held.read(id))?.ended).toBeUndefined()
+  })
+
+  it('be told that it rotated the token, of which the later writer knows nothing', async () => {
+    const { id, held, other, whileHeld } = await twoProcesses()
+    whileHeld(async () => other.patch(id, newPatch({ tokenHash: 'old', rotateTo: 'theirs' })))
+    expect(await held.patch(id, newPatch({ tokenHash: 'old', rotateTo: 'ours' }))).toMatchObject({ status: 'ok' })
+    expect((await other.read(id))?.tokenHash).toBe('ours')
+  })
+})
+
+describe('before the reading and after the writing of one process, another loses nothing', () => {
+  it('however long ago the request of the first began', async () => {
+    const { id, held, other } = await twoProcesses()
+    await other.patch(id, newPatch({ set: [['d:b', '1']] }))
+    await held.patch(id, newPatch({ set: [['d:a', '1']] }))
+    await other.patch(id, newPatch({ set: [['d:c', '1']] }))
+    expect((await held.read(id))?.entries).toMatchObject({ 'd:a': '1', 'd:b': '1', 'd:c': '1' })
+    await other.end(id, 'destroyed', NOW)
+    expect(await held.patch(id, newPatch({ set: [['d:late', '1']] }))).toEqual({ status: 'gone' })
+  })
+})
+
+describe('sessions on a cache', () => {
+  it('refuse by name what needs an index', async () => {
+    const sessions = createSessions({ store: cacheStore(new Keyv()), index: ['userId'] })
+    await expect(sessions.find('userId', 1)[Symbol.asyncIterator]().next()).rejects.toMatchObject({ code: 'ERR_SESSION_UNSUPPORTED' })
+    await sessions.close()
   })
 })
 

@@ -82,6 +82,29 @@ describeWithServer('expressStore over connect-redis', needsRedis, (binary) => {
   })
 })
 
+describeWithServer('expressStore on a server that fails', needsRedis, (binary) => {
+  it('rejects with ERR_SESSION_STORE when it was killed, and works again when it is back', async () => {
+    const server = await startRedis(binary, [['appendonly', 'yes'], ['appendfsync', 'always']])
+    const client = createClient({ url: `redis://:${server.password}@127.0.0.1:${server.port}`, disableOfflineQueue: true })
+    client.on('error', () => undefined)
+    await client.connect()
+    const store = expressStore(new RedisStore({ client }))
+    const id = newId()
+    await store.create(id, newRecord())
+    await store.patch(id, newPatch({ set: [['d:a', '1']] }))
+    await server.kill()
+    await expect.poll(() => client.isReady).toBe(false)
+    await expect(store.read(id)).rejects.toMatchObject({ code: 'ERR_SESSION_STORE', outcome: 'none' })
+    await expect(store.patch(id, newPatch({ set: [['d:b', '1']] }))).rejects.toMatchObject({ code: 'ERR_SESSION_STORE' })
+    await server.restart()
+    await expect.poll(() => client.isReady, { timeout: 15_000 }).toBe(true)
+    expect((await store.read(id))?.entries).toMatchObject({ 'd:a': '1' })
+    expect(await store.patch(id, newPatch({ set: [['d:b', '1']] }))).toMatchObject({ status: 'ok' })
+    await client.close()
+    await server.stop()
+  })
+})
+
 describeWithServer('expressStore over connect-pg-simple', needsPostgres, (binary) => {
   let server: PostgresServer
   let pools: Pool[]

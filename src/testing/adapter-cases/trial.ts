@@ -32,6 +32,7 @@ export type Handler = (visit: Visit) => Awaitable<Partial<Reply> | string | void
 
 /** A running application, and what a case needs to know about its inside. */
 export interface Site {
+  readonly origin: string
   readonly sessions: Sessions
   readonly store: TrialStore
   /** What the handlers threw. */
@@ -95,7 +96,7 @@ async function openSite(
     return send(new URL(path, app.origin), { ...request, headers: { ...(cookie !== undefined && { cookie }), ...request.headers } }, http2)
   }
   return {
-    sessions, store, thrown,
+    origin: app.origin, sessions, store, thrown,
     visitor: () => browser((request) => fetchOver(request, http2), { clock, origin: app.origin }),
     send: sendTo,
     ask: (path, request) => sendTo(path, request).answer,

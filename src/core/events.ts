@@ -75,4 +75,8 @@ export class Events {
 }
 
 /** How a session that a request asked for had ended. */
-export type EndedBecause = EndReason | 'unknown'
+export type EndedBecause = Exclude<EndReason, 'destroyed'> | 'logged-out' | 'bound-elsewhere' | 'unknown'
+
+export function endedBecause(reason: EndReason): EndedBecause {
+  return reason === 'destroyed' ? 'logged-out' : reason
+}

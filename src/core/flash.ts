@@ -18,6 +18,7 @@ export class Flash {
   /** Leaves a message behind. Several under one key are all kept, in order. */
   set(key: string, message: unknown): void {
     this.#access.forWriting().write(`${FLASH}${this.#nonce()}:${key}`, message)
+    this.#access.written()
   }
 
   /** The oldest message under the key, which is thereby taken away; undefined when there is none. */

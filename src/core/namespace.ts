@@ -6,6 +6,8 @@ import type { WorkingCopy } from './internal/working-copy.ts'
 export interface NamespaceAccess {
   forReading(): WorkingCopy
   forWriting(): WorkingCopy
+  /** Told after each write. */
+  written(): void
 }
 
 export interface SetOptions {
@@ -37,12 +39,14 @@ export class Namespace {
   /** Keeps the value and returns it. Throws `ERR_SESSION_VALUE`, naming the path, for what cannot be kept. */
   set<Value>(key: string, value: Value, { expiresAt }: SetOptions = {}): Value {
     this.#access.forWriting().write(this.#key(key), value, expiresAt)
+    this.#access.written()
     return value
   }
 
   /** No error when the key is absent. */
   delete(key: string): void {
     this.#access.forWriting().delete(this.#key(key))
+    this.#access.written()
   }
 
   keys(): string[] {

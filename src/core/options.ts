@@ -3,12 +3,23 @@ import type { Deadlines } from './deadlines.ts'
 import { parseDuration, parseTimeout } from './duration.ts'
 import { SessionError } from './errors.ts'
 import { entryValidator, type DataSchema, type EntryValidator } from './schema.ts'
-import type { ExchangeStore, Store } from './store.ts'
+import type { Session } from './session.ts'
+import type { Awaitable, ExchangeStore, Store } from './store.ts'
 import { customTokenFormat, defaultTokenFormat, systemRandom, type CustomTokenOptions, type RandomBytes, type TokenFormat } from './token.ts'
-import type { Transport } from './transport.ts'
+import type { Exchange, Transport } from './transport.ts'
 
 /** Seconds, or text such as `"30 minutes"`. See docs/concepts.md for the grammar. */
 export type Duration = number | string
+
+/** What hooks are told beside the session. */
+export interface HookContext {
+  /** The framework's own request; undefined outside of requests. */
+  readonly request: unknown
+}
+
+export type StartHook<Data extends object> = (session: Session<Data>, context: HookContext) => Awaitable<void>
+
+export type AccessHook<Data extends object> = (session: Session<Data>, context: HookContext & { readonly stored: boolean }) => Awaitable<void>
 
 /** Settles two requests that changed one key: the value both began with, the one that is stored now, and this request's. */
 export type Merge<Value> = (base: Value | undefined, theirs: Value | undefined, mine: Value | undefined) => Value
@@ -40,6 +51,16 @@ export interface CoreOptions<Data extends object> extends CustomTokenOptions {
   readonly onGone?: 'continue' | 'fail'
   /** What happens at a request when the store fails: an error response, or going on without a session. Defaults to `fail`. */
   readonly onStoreError?: 'fail' | 'degrade'
+  /** When changes are stored: at the end of the request, at each write, or only by `session.commit()`. Defaults to `end`. */
+  readonly commit?: 'end' | 'immediate' | 'manual'
+  /** Whether the changes of a handler that threw are kept. Defaults to `discard`. */
+  readonly onThrow?: 'discard' | 'keep'
+  /** Called, in order, when a visitor's session is about to be stored for the first time; may set data. */
+  readonly onStart?: StartHook<Data> | readonly StartHook<Data>[]
+  /** Called at the end of every request, after the commit. */
+  readonly onAccess?: AccessHook<Data>
+  /** Ties a session to something of the request, such as its user agent: where that changes, the session ends (`endedBecause`: `bound-elsewhere`). A signal, not a protection. */
+  readonly bind?: 'user-agent' | ((exchange: Exchange) => string)
   /** Whether changes are kept for a response; asked with its status. Defaults to every status below 500. */
   readonly commitWhen?: (status: number) => boolean
   /** Longest wait for one store call. Up to 60 seconds. Defaults to 2 seconds. */
@@ -50,6 +71,18 @@ export interface CoreOptions<Data extends object> extends CustomTokenOptions {
   readonly clock?: () => number
   /** The source of randomness. Defaults to the system's cryptographic generator. */
   readonly random?: RandomBytes
+}
+
+/** The hooks, apart from the settings, since they know the data's type. */
+export interface Hooks<Data extends object> {
+  readonly onStart: readonly StartHook<Data>[]
+  readonly onAccess: AccessHook<Data> | undefined
+}
+
+export function hooksFrom<Data extends object>({ onStart = [], onAccess }: CoreOptions<Data>): Hooks<Data> {
+  const starts = typeof onStart === 'function' ? [onStart] : onStart
+  for (const hook of starts) checkedFunction(hook, 'onStart')
+  return { onStart: starts, onAccess: checkedFunction(onAccess, 'onAccess') }
 }
 
 /** Options after every check, with every default filled in. */
@@ -65,6 +98,9 @@ export interface Settings {
   readonly lazy: boolean
   readonly onGone: 'continue' | 'fail'
   readonly onStoreError: 'fail' | 'degrade'
+  readonly commit: 'end' | 'immediate' | 'manual'
+  readonly onThrow: 'discard' | 'keep'
+  readonly bind: ((exchange: Exchange) => string) | undefined
   readonly commitWhen: (status: number) => boolean
   readonly storeTimeoutMs: number
   /** Undefined: no timer. */
@@ -76,7 +112,7 @@ export interface Settings {
 
 const KNOWN_OPTIONS: readonly string[] = [
   'store', 'transport', 'idleTimeout', 'absoluteTimeout', 'touchAfter', 'index', 'merge', 'schema', 'codec', 'maxSessionBytes', 'load', 'onGone',
-  'onStoreError', 'commitWhen', 'storeTimeout', 'sweepEvery', 'clock', 'random', 'generateToken', 'validateToken',
+  'onStoreError', 'commit', 'onThrow', 'onStart', 'onAccess', 'bind', 'commitWhen', 'storeTimeout', 'sweepEvery', 'clock', 'random', 'generateToken', 'validateToken',
 ] satisfies (keyof CoreOptions<object>)[]
 
 /** Checks every option and fills in every default. Throws `ERR_SESSION_OPTION`, saying what to pass instead. */
@@ -95,6 +131,9 @@ export function settingsFrom<Data extends object>(options: CoreOptions<Data>): S
     lazy: oneOf(options.load, ['eager', 'lazy'], 'load') === 'lazy',
     onGone: oneOf(options.onGone, ['continue', 'fail'], 'onGone'),
     onStoreError: oneOf(options.onStoreError, ['fail', 'degrade'], 'onStoreError'),
+    commit: oneOf(options.commit, ['end', 'immediate', 'manual'], 'commit'),
+    onThrow: oneOf(options.onThrow, ['discard', 'keep'], 'onThrow'),
+    bind: options.bind === 'user-agent' ? (exchange) => exchange.header('user-agent') ?? '' : checkedFunction(options.bind, 'bind'),
     commitWhen: checkedFunction(options.commitWhen, 'commitWhen') ?? ((status) => status < 500),
     storeTimeoutMs: storeTimeoutFrom(options.storeTimeout ?? 2),
     sweepEveryMs: sweepEveryFrom(options.sweepEvery ?? 300),

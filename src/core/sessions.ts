@@ -12,7 +12,7 @@ import { DATA, INCARNATION, OWNER } from './internal/namespaces.ts'
 import { attach, offersOf } from './internal/open.ts'
 import { StoreGuard } from './internal/store-guard.ts'
 import { Sweeper } from './internal/sweeper.ts'
-import { settingsFrom, type CoreOptions, type Settings } from './options.ts'
+import { hooksFrom, settingsFrom, type CoreOptions, type Hooks, type Settings, type StartHook } from './options.ts'
 import { isLive, makeEntries, type SessionId, type SessionRecord } from './record.ts'
 import { lifeOf, Session } from './session.ts'
 import type { Awaitable, SweepRequest } from './store.ts'
@@ -64,6 +64,8 @@ export interface Sessions<Data extends object = Record<string, unknown>> {
   sweep(options?: SweepOptions): Promise<number>
   /** Observes; returns what stops it. */
   on(event: SessionEventName, listener: Listener): () => void
+  /** The hooks that were given as `onStart`. */
+  readonly onStart: readonly StartHook<Data>[]
   /** The name under which the token travels in an exchange. */
   nameFor(exchange: Exchange): string | undefined
   /** Stops the sweeper and closes what the store opened. */
@@ -72,7 +74,7 @@ export interface Sessions<Data extends object = Record<string, unknown>> {
 
 /** Makes the manager. Throws `ERR_SESSION_OPTION` for options that cannot work. */
 export function createManager<Data extends object>(options: CoreOptions<Data>): Sessions<Data> {
-  return new Manager<Data>(settingsFrom(options))
+  return new Manager<Data>(settingsFrom(options), hooksFrom(options))
 }
 
 class Manager<Data extends object> implements Sessions<Data>, Core {
@@ -81,11 +83,13 @@ class Manager<Data extends object> implements Sessions<Data>, Core {
   readonly #store: StoreGuard | undefined
   readonly #sweeper: Sweeper
   readonly #ends: EndRegistry
+  readonly #hooks: Hooks<Data>
   #noncePrefix: string | undefined
   #nonces = 0
 
-  constructor(settings: Settings) {
+  constructor(settings: Settings, hooks: Hooks<Data>) {
     this.settings = settings
+    this.#hooks = hooks
     this.#store = typeof settings.store === 'function' ? undefined : new StoreGuard(settings.store, settings.storeTimeoutMs)
     this.#ends = new EndRegistry(this.#store)
     this.#sweeper = new Sweeper(this.#store, this)
@@ -126,7 +130,7 @@ class Manager<Data extends object> implements Sessions<Data>, Core {
 
   open(exchange: Exchange): Awaitable<Session<Data>> {
     const life = this.#lifeFor(exchange)
-    const session = new Session<Data>(life)
+    const session = this.#sessionOf(life)
     const offers = offersOf(this, exchange)
     if (offers.length === 0) return session
     if (this.settings.lazy) {
@@ -139,7 +143,11 @@ class Manager<Data extends object> implements Sessions<Data>, Core {
   finish(session: Session<Data>, outcome: Outcome = {}): Awaitable<void> {
     const life = lifeOf(session)
     const { settled } = life
-    return settled === undefined ? finish(life, outcome) : settled.then(() => finish(life, outcome))
+    const { onAccess } = this.#hooks
+    const ended = life.finished
+    const finished = settled === undefined ? finish(life, outcome) : settled.then(() => finish(life, outcome))
+    if (onAccess === undefined || ended) return finished
+    return andThen(finished, () => onAccess(session, { stored: life.stored, request: life.exchange?.request }))
   }
 
   reload(life: Life, fresh: boolean): Awaitable<void> {
@@ -152,6 +160,10 @@ class Manager<Data extends object> implements Sessions<Data>, Core {
     const token = life.token === undefined ? undefined : this.settings.tokens.parse(life.token)
     if (token === undefined || life.token === undefined) return life.status === 'live' ? this.#reread(life) : undefined
     return attach(life, [{ token, text: life.token, transport: life.transport }], fresh)
+  }
+
+  get onStart(): readonly StartHook<Data>[] {
+    return this.#hooks.onStart
   }
 
   nameFor(exchange: Exchange): string | undefined {
@@ -184,8 +196,9 @@ class Manager<Data extends object> implements Sessions<Data>, Core {
 
   async create(): Promise<Session<Data>> {
     const life = this.#detachedLife()
+    const session = this.#sessionOf(life)
     await life.create()
-    return new Session<Data>(life)
+    return session
   }
 
   async findOrCreate<K extends keyof Data & string>(key: K, value: Data[K]): Promise<Session<Data>> {
@@ -245,6 +258,15 @@ class Manager<Data extends object> implements Sessions<Data>, Core {
   async close(): Promise<void> {
     this.#sweeper.stop()
     await this.#store?.close()
+  }
+
+  #sessionOf(life: Life): Session<Data> {
+    const session = new Session<Data>(life)
+    const { onStart } = this.#hooks
+    if (onStart.length > 0) {
+      life.beforeCreate = async () => { for (const hook of onStart) await hook(session, { request: life.exchange?.request }) }
+    }
+    return session
   }
 
   #detachedLife(): Life {

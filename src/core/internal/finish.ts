@@ -17,11 +17,12 @@ export interface Outcome {
 /** The end of a request: commit, then tell the visitor about the token. */
 export function finish(life: Life, { status = 200, failed = false }: Outcome): Awaitable<void> {
   if (life.finished) return undefined
-  if (failed || !life.core.settings.commitWhen(status)) {
+  const { commit, commitWhen, onThrow } = life.core.settings
+  if (onThrow === 'discard' && (failed || !commitWhen(status))) {
     life.discard()
     return seal(life)
   }
-  if (life.discarded) life.discard()
+  if (life.discarded || commit === 'manual') life.discard()
   let result: Awaitable<unknown>
   try {
     result = mustStayUnsaved(life) ? leaveUnsaved(life) : life.commit()

@@ -1,5 +1,5 @@
 import { deadlineAfterTouch } from '../deadlines.ts'
-import type { Events, EndedBecause } from '../events.ts'
+import { endedBecause, type Events, type EndedBecause } from '../events.ts'
 import type { Settings } from '../options.ts'
 import type { Patch } from '../patch.ts'
 import { makeEntries, type EndReason, type EntryKey, type SessionId, type SessionRecord } from '../record.ts'
@@ -9,7 +9,7 @@ import type { Exchange, Transport } from '../transport.ts'
 import { andThen } from './awaitable.ts'
 import { buildPatch, isEmpty, settledResult, type IdentityChange } from './build-patch.ts'
 import { indexedTerms } from './index-terms.ts'
-import { AUTHENTICATED_AT, INCARNATION, OWNER } from './namespaces.ts'
+import { AUTHENTICATED_AT, BINDING, INCARNATION, OWNER } from './namespaces.ts'
 import { contended, idTaken, late, notLoaded } from './refusals.ts'
 import { checkSize } from './size-limit.ts'
 import type { StoreGuard } from './store-guard.ts'
@@ -72,6 +72,10 @@ export class Life implements CopyContext {
   endAtCommit = false
   /** Nothing is committed at the end of the request. */
   discarded = false
+  /** Something was stored by this request. */
+  stored = false
+  /** Runs before the first record of this request is stored. */
+  beforeCreate: (() => Awaitable<void>) | undefined
   /** The response has been told all that it has to say about this session. */
   finished = false
   #id: SessionId | undefined
@@ -153,6 +157,11 @@ export class Life implements CopyContext {
     return this.copy
   }
 
+  /** Something was written: stored at once where the application wants that. A failure shows at the end of the request, when it is tried again. */
+  written(): void {
+    if (this.core.settings.commit === 'immediate') this.exclusive(async () => this.commit()).catch(() => undefined)
+  }
+
   discard(): void {
     this.copy.discard()
     this.forced = false
@@ -190,6 +199,14 @@ export class Life implements CopyContext {
     return this.status === 'absent' || this.status === 'ended' ? this.create(only) : this.#dropChanges()
   }
 
+  /** Whether the request comes from what the session is bound to. */
+  get isBoundHere(): boolean {
+    const { exchange } = this
+    const { bind } = this.core.settings
+    const bound = this.copy.storedValue(BINDING)
+    return bind === undefined || exchange === undefined || bound === undefined || bound === hashSecret(bind(exchange))
+  }
+
   /** Stores a new record with a new token. */
   create(only?: EntryKey): Awaitable<CommitResult> {
     if (this.exchange?.headSent === true) throw late('begin a session')
@@ -197,7 +214,9 @@ export class Life implements CopyContext {
     if (refusal !== undefined) return this.#leaveUnsaved(refusal)
     // An id that ended, or that somebody else has, is never used again.
     if (this.status !== 'absent') this.#id = undefined
-    return this.#store(only, 0)
+    const { beforeCreate } = this
+    this.beforeCreate = undefined
+    return beforeCreate === undefined ? this.#store(only, 0) : andThen(beforeCreate(), () => this.#store(only, 0))
   }
 
   /** Commits what changed and gives the visitor a new token in the same atomic step. */
@@ -223,7 +242,7 @@ export class Life implements CopyContext {
       this.handout = this.handout === 'new' && this.#neverSent ? 'none' : 'clear'
       this.becomeBlank('ended')
       this.token = undefined
-      this.endedBecause = because
+      this.endedBecause = endedBecause(because)
       this.core.onEnded(id)
       this.core.events.emit('destroy', { id, reason: because })
       return 'ok'
@@ -319,11 +338,14 @@ export class Life implements CopyContext {
       if (this.handout === 'none' && this.token !== undefined) this.handout = 'refresh'
     }
     const stores = patch.set !== undefined || patch.remove !== undefined
+    if (stores) this.stored = true
     if (stores && events.wants('commit')) events.emit('commit', { id: this.id })
     if (!stores && patch.touchedAt !== undefined && events.wants('touch')) events.emit('touch', { id: this.id })
   }
 
   #store(only: EntryKey | undefined, attempt: number): Awaitable<CommitResult> {
+    const { bind } = this.core.settings
+    if (bind !== undefined && this.exchange !== undefined) this.copy.write(BINDING, hashSecret(bind(this.exchange)))
     const { id } = this
     const { secret } = this.core.settings.tokens.make()
     // Encoded under the id that the record gets: a sealing codec binds the texts to it.
@@ -342,6 +364,7 @@ export class Life implements CopyContext {
       this.forced = false
       this.#neverSent = this.handout !== 'clear'
       this.#handOut({ id, secret }, record.tokenHash)
+      this.stored = true
       this.core.onCreated()
       if (this.core.events.wants('create')) this.core.events.emit('create', { id })
       return 'ok'

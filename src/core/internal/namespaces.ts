@@ -15,6 +15,8 @@ export const AUTHENTICATED_AT = 'm:authenticatedAt'
 export const OWN_EXPIRY = 'm:expires'
 /** Tells one life of a record with a derived id from the next. */
 export const INCARNATION = 'm:incarnation'
+/** What the session is bound to, hashed. */
+export const BINDING = 'm:binding'
 /** When every session of an owner was revoked; the only entry of a watermark. */
 export const REVOKED_AT = 'm:revokedAt'
 
@@ -22,6 +24,7 @@ export const GUARDED_METADATA: ReadonlyMap<string, string> = new Map([
   [OWNER, 'session.login(owner)'],
   [AUTHENTICATED_AT, 'session.login(owner)'],
   [OWN_EXPIRY, 'session.expire(when)'],
+  [BINDING, 'the option bind'],
   [INCARNATION, 'sessions.findOrCreate(key, value)'],
   [REVOKED_AT, 'sessions.revokeAll(owner)'],
 ])

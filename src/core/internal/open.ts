@@ -42,18 +42,26 @@ function firstThatFits(life: Life, offers: readonly Offer[], at: number, fresh: 
   })
 }
 
-function take(life: Life, finding: Finding): void {
-  if (finding.kind === 'unknown') return
+function take(life: Life, finding: Finding): Awaitable<void> {
+  if (finding.kind === 'unknown') return undefined
   life.transport = finding.offer.transport
   if (finding.kind === 'live') {
     life.attach(finding.offer.token.id, finding.record, finding.tokenHash)
     life.token = finding.offer.text
+    if (!life.isBoundHere) return andThen(life.end('revoked'), () => forgetBound(life))
     if (life.core.events.wants('load')) life.core.events.emit('load', { id: life.id })
   } else if (finding.kind === 'superseded') {
     life.status = 'superseded'
   } else {
     life.endedBecause = finding.because
   }
+}
+
+// Who has the token elsewhere gets no cookie: the one that the visitor still has is cleared when they come back.
+function forgetBound(life: Life): void {
+  life.becomeBlank('absent')
+  life.handout = 'none'
+  life.endedBecause = 'bound-elsewhere'
 }
 
 function openFailed(life: Life, error: unknown): void {

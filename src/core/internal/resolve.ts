@@ -1,6 +1,6 @@
 import { expiryReason } from '../deadlines.ts'
 import { isSessionError } from '../errors.ts'
-import type { EndedBecause } from '../events.ts'
+import { endedBecause, type EndedBecause } from '../events.ts'
 import { isLive, type SessionRecord } from '../record.ts'
 import type { Awaitable } from '../store.ts'
 import { hashSecret, sameHash, type Token } from '../token.ts'
@@ -66,11 +66,11 @@ function past(core: Core, offer: Offer, record: SessionRecord): Finding {
   const { id } = offer.token
   if (record.ended !== undefined) {
     core.events.emit('unknown-token', { id, reason: 'ended' })
-    return { kind: 'past', offer, because: record.ended.because }
+    return { kind: 'past', offer, because: endedBecause(record.ended.because) }
   }
   const because = expiryReason(record, startedAt(record), core.settings.deadlines)
   core.events.emit('expire', { id, reason: because })
-  return { kind: 'past', offer, because }
+  return { kind: 'past', offer, because: endedBecause(because) }
 }
 
 function startedAt(record: SessionRecord): number {

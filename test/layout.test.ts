@@ -113,7 +113,8 @@ describe('sojourn', () => {
   it('exports these values and no others', async () => {
     const sojourn = await import('../src/index.ts')
     expect(Object.keys(sojourn).toSorted()).toEqual([
-      'Session', 'SessionError', 'applyPatch', 'cookieTransport', 'createSessions', 'memoryStore', 'parseRecord', 'sealingCodec', 'stringifyRecord',
+      'Session', 'SessionError', 'applyPatch', 'cookieTransport', 'createSessions', 'isLive', 'memoryStore', 'parseRecord', 'sealingCodec', 'stringifyRecord',
+      'tombstone',
     ])
   })
 })

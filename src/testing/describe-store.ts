@@ -10,10 +10,12 @@ import { sweepCases } from './store-cases/sweeps.ts'
 import type { Capability, StoreCase } from './store-cases/trial.ts'
 import { valueCases } from './store-cases/values.ts'
 
+export type { Capability }
+
 /** A test runner's two functions: vitest's, jest's and node:test's fit. */
 export interface Runner {
   describe(name: string, body: () => void): void
-  it(name: string, body: () => unknown): void
+  it(name: string, body: () => Promise<void>): void
 }
 
 /** A store made for one case. */

@@ -1,5 +1,5 @@
 export { movableClock, type MovableClock } from './clock.ts'
-export { describeStore, type DescribeStoreOptions, type Runner, type StoreUnderTest } from './describe-store.ts'
+export { describeStore, type Capability, type DescribeStoreOptions, type Runner, type StoreUnderTest } from './describe-store.ts'
 export {
   describeAdapter, type AdapterFixture, type DescribeAdapterOptions, type NodeResponseUnderTest, type Reply, type RunningApp, type Visit,
 } from './describe-adapter.ts'

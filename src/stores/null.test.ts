@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { makeEntries, type SessionRecord } from '../core/record.ts'
 import type { Store } from '../core/store.ts'
+import { createSessions } from '../index.ts'
+import { TestExchange } from '../testing/exchange.ts'
 import { nullStore } from './null.ts'
 
 const record: SessionRecord = { version: 1, createdAt: 0, touchedAt: 0, expiresAt: 1000, tokenHash: 'hash', nonce: 'first', index: ['term'], entries: makeEntries() }
@@ -31,5 +33,20 @@ describe('null store', () => {
     expect(await collect(store.list?.())).toEqual([])
     expect(store.end('an-id', 'destroyed', 1)).toBe(false)
     expect(store.sweep?.({ now: 10_000 }, 10)).toBe(0)
+  })
+
+  it('lets a session last for its request, and hands out no cookie', async () => {
+    const sessions = createSessions({ store: nullStore() })
+    const exchange = new TestExchange()
+    const session = await sessions.open(exchange)
+    session.set('cart', ['tea'])
+    await session.commit()
+    session.set('cart', ['tea', 'milk'])
+    await session.login('ada')
+    expect(session.get('cart')).toEqual(['tea', 'milk'])
+    expect(await session.commit()).not.toBe('gone')
+    await sessions.finish(session)
+    expect(exchange.setCookies).toEqual([])
+    await sessions.close()
   })
 })

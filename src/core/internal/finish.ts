@@ -83,6 +83,8 @@ function seal(life: Life): void {
 function handsOut(life: Life, exchange: Exchange): boolean {
   const { handout } = life
   if (handout === 'none') return false
+  // With a token that nothing is kept for, the visitor would come back as a stranger, each time.
+  if (life.store.keeps === 'nothing' && handout !== 'clear') return false
   if (handout === 'new' || handout === 'clear') return true
   if (life.status !== 'live' || life.token === undefined || isPubliclyCacheable(exchange, life.core.now())) return false
   return handout === 'send' || life.transport.persistent === true || life.copy.base[OWN_EXPIRY] !== undefined

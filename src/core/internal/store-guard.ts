@@ -28,6 +28,10 @@ export class StoreGuard {
     return this.store.consistency ?? 'atomic'
   }
 
+  get keeps(): 'nothing' | undefined {
+    return this.store.keeps
+  }
+
   read(id: SessionId, fresh = false): Awaitable<SessionRecord | undefined> {
     return this.#call('read', 'none', (call) => this.store.read(id, fresh ? call.withFresh() : call))
   }

@@ -5,9 +5,10 @@ import { createPool, type Pool, type RowDataPacket } from 'mysql2/promise'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { mysqlStore, type MysqlClient, type MysqlStore, type MysqlValue } from '../../src/stores/mysql.ts'
 import { describeProcesses } from '../processes/describe-processes.ts'
+import { startLossyLine } from '../servers/lossy-line.ts'
 import { needsMariadb, startMariadb, type MariadbServer } from '../servers/mariadb.ts'
 import { describeWithServer } from '../servers/suite.ts'
-import { assertConflictsShowTheWinner, assertSurvivesAnOutage, newId, newPatch, newRecord, statementsPerRequest } from './sql-trials.ts'
+import { assertConflictsShowTheWinner, assertLostAnswerIsUnknown, assertSurvivesAnOutage, newId, newPatch, newRecord, statementsPerRequest } from './sql-trials.ts'
 
 const newTable = (): string => `s_${randomBytes(8).toString('hex')}`
 
@@ -110,7 +111,41 @@ describeWithServer('mysqlStore', needsMariadb, (binary) => {
     expect([record?.version, Object.keys(record?.entries ?? {}).length, record?.index.length]).toEqual([201, 200, 5])
   })
 
-  it('survives deadlocks between logins, sweeps and ends', async () => {
+  it('sends a transaction again that the server undid to end a deadlock', async () => {
+    const table = newTable()
+    const store = await newStore(table)
+    const id = newId()
+    await store.create(id, newRecord())
+    // It has written more than the commit has, so the server lets it win.
+    const rival = await pool.getConnection()
+    await rival.query(`CREATE TABLE ${table}_work (n int) ENGINE = InnoDB`)
+    await rival.beginTransaction()
+    await rival.query(`INSERT INTO ${table}_work SELECT seq FROM seq_1_to_100`)
+    await rival.query(`SELECT * FROM ${table}_terms WHERE term = 'term' FOR UPDATE`)
+    const commit = store.patch(id, newPatch({ set: [['d:a', '1']], index: ['term'] }))
+    await untilSomeoneWaits()
+    const deadlocks = await status('Innodb_deadlocks')
+    await rival.query(`UPDATE ${table} SET touched_at = touched_at WHERE id = '${id}'`)
+    await rival.commit()
+    rival.release()
+    expect(await commit).toEqual({ status: 'ok', version: 2 })
+    expect(await status('Innodb_deadlocks')).toBe(deadlocks + 1)
+    expect((await store.read(id))?.index).toEqual(['term'])
+  })
+
+  async function status(name: string): Promise<number> {
+    const [rows] = await pool.query<RowDataPacket[]>(`SHOW GLOBAL STATUS LIKE '${name}'`)
+    return Number(rows[0]?.['Value'])
+  }
+
+  async function untilSomeoneWaits(): Promise<void> {
+    for (;;) {
+      const [rows] = await pool.query<RowDataPacket[]>("SELECT 1 FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'")
+      if (rows.length > 0) return
+    }
+  }
+
+  it('lets logins, sweeps and ends get along', async () => {
     const store = await newStore()
     const now = Date.now()
     const ids = Array.from({ length: 60 }, newId)
@@ -152,6 +187,19 @@ describeWithServer('mysqlStore', needsMariadb, (binary) => {
     await nobody.end()
   })
 
+  for (const driver of ['mysql2', 'mariadb'] as const) {
+    it(`says that it does not know what became of a commit whose answer was lost, with ${driver}`, async () => {
+      const line = await startLossyLine(server.port)
+      const place = { host: '127.0.0.1', port: line.port, user: server.user, password: server.password, database: server.database }
+      const client = driver === 'mysql2' ? createPool(place) : createMariadbPool(place)
+      const table = newTable()
+      await newStore(table)
+      await assertLostAnswerIsUnknown(mysqlStore(client, { table }), line)
+      await client.end()
+      await line.close()
+    })
+  }
+
   it('fails with ERR_SESSION_STORE when its table is dropped, and works again when it is back', async () => {
     const table = newTable()
     const store = await newStore(table)
@@ -187,7 +235,7 @@ describeWithServer('mysqlStore', needsMariadb, (binary) => {
     expect(await store.read(id)).toBeDefined()
   })
 
-  it('keeps three texts of 1 MiB, and says what to do about a session that the server does not take', async () => {
+  it('keeps three texts of 1 MiB', async () => {
     const store = await newStore()
     const id = newId()
     const text = '"é😀\\\0'.repeat(180_000)
@@ -195,9 +243,18 @@ describeWithServer('mysqlStore', needsMariadb, (binary) => {
     const set = [['d:1', text], ['d:2', text], ['d:3', text]] as const
     expect(await store.patch(id, newPatch({ set }))).toEqual({ status: 'ok', version: 2 })
     expect({ ...(await store.read(id))?.entries }).toEqual(Object.fromEntries(set))
-    const huge = newPatch({ set: [['d:4', 'x'.repeat(20 * 2 ** 20)]] })
-    await expect(store.patch(id, huge)).rejects.toMatchObject({ code: 'ERR_SESSION_STORE' })
-    expect((await store.read(id))?.version).toBe(2)
+  })
+
+  it('says what to do about a session that the server does not take, and does not use the connection again', async () => {
+    const single = createPool({ uri: server.url, connectionLimit: 1 })
+    const store = mysqlStore(single, { table: newTable(), createTable: true })
+    await store.open?.()
+    const id = newId()
+    await store.create(id, newRecord())
+    const huge = newPatch({ set: [['d:a', 'x'.repeat(2 ** 24)]] })
+    await expect(store.patch(id, huge)).rejects.toMatchObject({ code: 'ERR_SESSION_STORE', outcome: 'none', message: expect.stringContaining('max_allowed_packet') })
+    expect((await store.read(id))?.version).toBe(1)
+    await single.end()
   })
 
   it('refuses a pool whose connections have autocommit off', async () => {

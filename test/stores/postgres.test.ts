@@ -6,10 +6,11 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { postgresStore, type PostgresStore } from '../../src/stores/postgres.ts'
 import { describeStore } from '../../src/testing/describe-store.ts'
 import { describeProcesses } from '../processes/describe-processes.ts'
+import { startLossyLine } from '../servers/lossy-line.ts'
 import { needsPgbouncer, startPgbouncer } from '../servers/pgbouncer.ts'
 import { needsPostgres, startPostgres, type PostgresServer } from '../servers/postgres.ts'
 import { describeWithServer } from '../servers/suite.ts'
-import { assertConflictsShowTheWinner, assertSurvivesAnOutage, newId, newPatch, newRecord, statementsPerRequest } from './sql-trials.ts'
+import { assertConflictsShowTheWinner, assertLostAnswerIsUnknown, assertSurvivesAnOutage, newId, newPatch, newRecord, statementsPerRequest } from './sql-trials.ts'
 
 const newTable = (): string => `s_${randomBytes(8).toString('hex')}`
 
@@ -117,6 +118,21 @@ describeWithServer('postgresStore', needsPostgres, (binary) => {
     await nobody.end()
   })
 
+  for (const driver of ['pg', 'postgres.js'] as const) {
+    it(`says that it does not know what became of a commit whose answer was lost, with ${driver}`, async () => {
+      const line = await startLossyLine(server.port)
+      const url = new URL(server.url)
+      url.port = String(line.port)
+      const client = driver === 'pg' ? newPool({ connectionString: url.href }) : postgres(url.href, { onnotice: () => undefined })
+      const table = newTable()
+      await newStore(table)
+      await assertLostAnswerIsUnknown(postgresStore(client, { table }), line)
+      // postgres.js would wait for the connection that was broken.
+      await (client instanceof Pool ? client.end() : client.end({ timeout: 1 }))
+      await line.close()
+    })
+  }
+
   it('fails with ERR_SESSION_STORE when its table is dropped, and works again when it is back', async () => {
     const table = newTable()
     const store = await newStore(table)
@@ -176,7 +192,7 @@ describeWithServer('postgresStore', needsPostgres, (binary) => {
         const { errors } = await assertSurvivesAnOutage({ store, kill: () => doomed.kill(), restart: () => doomed.restart() })
         expect(errors).toBeGreaterThanOrEqual(8)
         await store.close?.()
-        await client.end()
+        await (client instanceof Pool ? client.end() : client.end({ timeout: 1 }))
         await doomed.stop()
       })
     })

@@ -6,6 +6,7 @@ import { makeEntries, type SessionRecord } from '../../src/core/record.ts'
 import type { Store } from '../../src/core/store.ts'
 import { createSessions } from '../../src/index.ts'
 import { Visitor } from '../internal/visitor.ts'
+import type { LossyLine } from '../servers/lossy-line.ts'
 
 const NOW = Date.now()
 
@@ -133,6 +134,21 @@ async function readOnceItIsUp(store: Store, id: string): Promise<SessionRecord |
       await new Promise((resolve) => setTimeout(resolve, 20))
     }
   }
+}
+
+/**
+ * Loses the server's answer to a commit. The store must say that it does not know, must not send again by itself, and must
+ * recognise the patch when it is sent again.
+ */
+export async function assertLostAnswerIsUnknown(store: Store, line: LossyLine): Promise<void> {
+  const id = newId()
+  await store.create(id, newRecord())
+  const patch = newPatch({ set: [['d:n', '1']] })
+  line.loseAnswerTo(patch.nonce)
+  await assert.rejects(async () => store.patch(id, patch), (error) => isSessionError(error, 'ERR_SESSION_STORE') && error.outcome === 'unknown' && error.cause !== undefined)
+  const found = await readOnceItIsUp(store, id)
+  assert.deepEqual([found?.version, found?.nonce, found?.entries['d:n']], [2, patch.nonce, '1'])
+  assert.deepEqual(await store.patch(id, patch), { status: 'ok', version: 2 })
 }
 
 /** How many statements the server ran for each of a visitor's requests. `count` tells how many it has run so far. */

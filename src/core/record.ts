@@ -90,8 +90,9 @@ export function parseRecord(text: string): SessionRecord {
   let value: unknown
   try {
     value = JSON.parse(text)
-  } catch (cause) {
-    throw unreadable('it is not JSON', cause)
+  } catch {
+    // Without the cause: a SyntaxError quotes what it stumbled over, which is the visitor's data.
+    throw unreadable('it is not JSON')
   }
   return recordFrom(value)
 }
@@ -117,7 +118,7 @@ export function recordFrom(value: unknown): SessionRecord {
 
 /** The error for a stored thing that cannot be read. The reason must not quote what was stored. */
 export function unreadable(reason: string, cause?: unknown): SessionError {
-  return new SessionError('ERR_SESSION_UNREADABLE', `A stored session cannot be read: ${reason}. It is treated as gone; the next write begins a new session.`, { cause })
+  return new SessionError('ERR_SESSION_UNREADABLE', `A stored session cannot be read: ${reason}. It is treated as gone; the next write begins a new session.`, cause === undefined ? {} : { cause })
 }
 
 function previousFrom(value: unknown): { tokenHash: string; rotatedAt: number } {

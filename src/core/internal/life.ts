@@ -392,6 +392,8 @@ export class Life implements CopyContext {
 
   #handOut(token: Token, tokenHash: string): void {
     this.guard = tokenHash
+    // With a store that keeps nothing there is nothing to come back to.
+    if (this.store.store.keeps === 'nothing') return
     this.token = tokenText(token)
     this.handout = 'new'
   }

@@ -11,6 +11,7 @@ export interface Patch {
   /** The hash of the new token; the old one becomes `previous`. */
   readonly rotateTo?: string
   readonly set?: readonly (readonly [EntryKey, string])[]
+  /** Taken out after `set`. */
   readonly remove?: readonly EntryKey[]
   /** Compare-and-set per entry: the text that must be stored now; null means absent. */
   readonly expect?: readonly (readonly [EntryKey, string | null])[]

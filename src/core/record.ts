@@ -11,7 +11,7 @@ export type Entries = Readonly<Record<EntryKey, string>>
 /** Why a session ended. `destroyed` is the visitor's own logout; `revoked` came from outside. */
 export type EndReason = 'destroyed' | 'revoked' | 'replaced' | 'expired-idle' | 'expired-absolute'
 
-/** What a store keeps for one id. Times are milliseconds since the epoch. */
+/** What a store keeps for one id. Times are whole milliseconds since the epoch. */
 export interface SessionRecord {
   /** 1 at creation, one more with every commit. */
   readonly version: number

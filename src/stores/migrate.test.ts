@@ -23,6 +23,11 @@ describeStore({ describe, it }, 'migrateStore', () => {
   return { store: migrateStore(from, to), reopen: () => migrateStore(from, to), close: () => {} }
 }, { lacks: ['corrupt'] })
 
+describeStore({ describe, it }, 'migrateStore that prepares', () => {
+  const [from, to] = [memoryStore(), memoryStore()]
+  return { store: migrateStore(from, to, { prepare: true }), reopen: () => migrateStore(from, to, { prepare: true }), close: () => {} }
+}, { lacks: ['corrupt'] })
+
 describeStore({ describe, it }, 'migrateStore whose sessions all begin in the old store', () => {
   const [from, to] = [memoryStore(), memoryStore()]
   return { store: beginningInOld(from, to), reopen: () => beginningInOld(from, to), close: () => {} }
@@ -90,6 +95,35 @@ describe('migrateStore', () => {
     expect(await migrating.read(id)).toEqual(to.read(id))
     expect(await collect(migrating.find?.(record.index[0] ?? ''))).toEqual([id])
     expect(await collect(migrating.list?.())).toEqual([id])
+  })
+
+  it('leaves everything in the old store while it prepares, where processes that know only that find it', async () => {
+    const { id, from, to } = await oneInOld()
+    const preparing = migrateStore(from, to, { prepare: true })
+    const begun = newId()
+    expect(await preparing.create(begun, newRecord())).toBe(true)
+    expect(await preparing.patch(id, newPatch({ set: [['d:a', '1']] }))).toEqual({ status: 'ok', version: 2 })
+    await preparing.end(begun, 'revoked', NOW)
+    expect(to.size).toBe(0)
+    expect(from.read(id)?.entries).toMatchObject({ 'd:kept': '1', 'd:a': '1' })
+    expect(from.read(begun)?.ended).toBeDefined()
+  })
+
+  it('goes to the new store for what has moved, also while it prepares', async () => {
+    const { id, from, to, migrating } = await oneInOld()
+    const preparing = migrateStore(from, to, { prepare: true })
+    const begun = newId()
+    await migrating.create(begun, newRecord())
+    await migrating.patch(id, newPatch())
+    for (const each of [id, begun]) {
+      expect(await preparing.create(each, newRecord())).toBe(false)
+      expect(await preparing.patch(each, newPatch({ set: [['d:a', '1']] }))).toMatchObject({ status: 'ok' })
+      expect((await migrating.read(each))?.entries['d:a']).toBe('1')
+      await preparing.end(each, 'revoked', NOW)
+      expect((await migrating.read(each))?.ended?.because).toBe('revoked')
+      expect(await preparing.create(each, newRecord()), 'where a tombstone hides the old store').toBe(true)
+      expect(isLive(await preparing.read(each), NOW)).toBe(true)
+    }
   })
 
   it('asks the new store alone for a session that has come over', async () => {
@@ -241,6 +275,42 @@ async function scenario(stepped: Stepped, programs: readonly ((migrating: Store,
 const set = (key: string) => (migrating: Store, id: string, { tokenHash }: SessionRecord): Promise<PatchResult> => Promise.resolve(migrating.patch(id, newPatch({ tokenHash, set: [[key, '1']] })))
 const end = (migrating: Store, id: string): Promise<boolean> => Promise.resolve(migrating.end(id, 'revoked', NOW))
 const copy = (_migrating: Store, _id: string, _record: SessionRecord, { from, to }: { from: Store; to: Store }): Promise<CopyCounts> => copySessions(from, to, { now: () => NOW, concurrency: 1 })
+
+const preparing = (program: (store: Store, id: string, record: SessionRecord) => Promise<unknown>) => (_migrating: Store, id: string, record: SessionRecord, { from, to }: { from: Store; to: Store }): Promise<unknown> => program(migrateStore(from, to, { prepare: true }), id, record)
+
+describe('migrateStore beside a process that prepares, in every order of their calls', () => {
+  it('loses no write of either', async () => {
+    for (const programs of [[preparing(set('d:a')), set('d:b')], [set('d:a'), preparing(set('d:b'))]]) {
+      const orders = await everyOrder(4, (stepped) => scenario(stepped, programs, async ({ migrating, id }, answers) => {
+        expect(answers).toEqual([expect.objectContaining({ status: 'ok' }), expect.objectContaining({ status: 'ok' })])
+        expect(Object.keys((await migrating.read(id))?.entries ?? {}).sort()).toEqual(['d:a', 'd:b', 'd:kept'])
+      }))
+      expect(orders).toBeGreaterThan(50)
+    }
+  })
+
+  it('undoes no end of either', async () => {
+    await everyOrder(Infinity, (stepped) => scenario(stepped, [preparing(end), set('d:a')], async (world) => expectOver(world)))
+    await everyOrder(Infinity, (stepped) => scenario(stepped, [preparing(set('d:a')), end], async (world) => expectOver(world)))
+    await everyOrder(2, (stepped) => scenario(stepped, [preparing(set('d:a')), set('d:b'), end], async (world) => expectOver(world)))
+  })
+
+  it('shows each what it has written itself', async () => {
+    const writeAndRead = async (store: Store, id: string, record: SessionRecord): Promise<unknown> => {
+      await set('d:a')(store, id, record)
+      return (await store.read(id))?.entries['d:a']
+    }
+    await everyOrder(3, (stepped) => scenario(stepped, [preparing(writeAndRead), set('d:b')], async (_world, [seen]) => expect(seen).toBe('1')))
+    await everyOrder(3, (stepped) => scenario(stepped, [writeAndRead, preparing(set('d:b'))], async (_world, [seen]) => expect(seen).toBe('1')))
+  })
+
+  it('has its work finished where it died', async () => {
+    await everyCrash((stepped) => scenario(stepped, [set('d:a'), preparing(set('d:b'))], async ({ migrating, id }, [, answer]) => {
+      expect(answer).toMatchObject({ status: 'ok' })
+      expect((await migrating.read(id))?.entries).toMatchObject({ 'd:kept': '1', 'd:b': '1' })
+    }))
+  })
+})
 
 describe('migrateStore, in every order of its calls', () => {
   it('never brings a session back that ended while it was carried over', async () => {

@@ -1,16 +1,25 @@
 import { SessionError, isSessionError } from '../core/errors.ts'
-import { applyPatch, type Patch, type PatchResult } from '../core/patch.ts'
-import { isLive, makeEntries, type EndReason, type SessionId, type SessionRecord } from '../core/record.ts'
+import { applyPatch, GONE, type Patch, type PatchResult } from '../core/patch.ts'
+import { isLive, type EndReason, type SessionId, type SessionRecord } from '../core/record.ts'
 import type { PatchOptions, ReadOptions, Store, StoreEvent, SweepRequest } from '../core/store.ts'
+import { HELD, hold, isHeld, markOf, readable, release, withoutMark, type Stores } from './internal/carry-over.ts'
 import { stopIfAborted } from './internal/stored-text.ts'
+
+export interface MigrateStoreOptions {
+  /**
+   * Reads both stores and still keeps everything in the old one, beside processes that know only that. Deploy it everywhere before
+   * the migration that moves, which then runs beside it without harm. Defaults to false.
+   */
+  readonly prepare?: boolean
+}
 
 /**
  * Moves from one store to another while the application runs: a session is read from the new store, else from the old one, and carried
- * over with its first write. An end reaches both. Every process of the application has to use it before the first session moves; what it
- * promises is what the weaker of the two promises. Throws `ERR_SESSION_OPTION` for a store that needs the request, or one that is no store.
+ * over with its first write. An end reaches both. It promises what the weaker of the two stores promises, once every process uses it
+ * or prepares for it. Throws `ERR_SESSION_OPTION` for a store that needs the request, and for what is no store.
  */
-export function migrateStore(from: Store, to: Store): Store {
-  return new Migration(from, to)
+export function migrateStore(from: Store, to: Store, { prepare = false }: MigrateStoreOptions = {}): Store {
+  return new Migration(from, to, prepare)
 }
 
 /** How far a copy has come. The last four add up to `found`. */
@@ -74,22 +83,8 @@ async function each(ids: AsyncIterable<SessionId>, concurrency: number, work: (i
   throw failures[0]
 }
 
-/**
- * An entry that makes a record unusable while a session is carried over; its text is the mark of one attempt. In the new store: a copy
- * that nobody may use yet. In the old store: a session whose life goes on in the copy with the same mark.
- */
-const HELD = 'x:migration'
-
 const ATTEMPTS = 30
 
-/*
- * Carrying over takes three steps, each atomic in its store, and whoever meets a half-carried session goes on with them:
- *   1. create a held copy in the new store;
- *   2. mark the session in the old store: it changes no more;
- *   3. release the copy, brought up to what the old store has, if that is still live. Then the old record is ended.
- * An end goes to the old store first and to the new one after that. If it came before 2, the mark finds nothing and the copy is thrown away.
- * If it came after 2, the copy was already there for it to end. Either way nothing is released that has ended.
- */
 class Migration implements Store {
   readonly consistency: 'atomic' | 'best-effort'
   readonly maxBytes?: number
@@ -97,14 +92,14 @@ class Migration implements Store {
   readonly list?: () => AsyncIterable<SessionId>
   readonly sweep?: (what: SweepRequest, limit: number) => Promise<number>
   readonly watch?: (id: SessionId, onEnd: () => void) => () => void
-  readonly #old: Store
-  readonly #new: Store
+  readonly #stores: Stores
+  readonly #prepares: boolean
 
-  constructor(from: Store, to: Store) {
+  constructor(from: Store, to: Store, prepares = false) {
     for (const store of [from, to]) checkStore(store)
     if (from === to) throw optionError('The old and the new store are the same. Pass two: migrateStore(old, new).')
-    this.#old = from
-    this.#new = to
+    this.#stores = { old: from, new: to }
+    this.#prepares = prepares
     this.consistency = [from, to].every(({ consistency = 'atomic' }) => consistency === 'atomic') ? 'atomic' : 'best-effort'
     if (to.maxBytes !== undefined) this.maxBytes = to.maxBytes
     if (from.find !== undefined && to.find !== undefined) this.find = (term) => both(from.find?.(term), to.find?.(term))
@@ -114,28 +109,28 @@ class Migration implements Store {
   }
 
   async open(): Promise<void> {
-    await this.#new.open?.()
-    await this.#old.open?.()
+    await this.#stores.new.open?.()
+    await this.#stores.old.open?.()
   }
 
   async close(): Promise<void> {
-    await this.#new.close?.()
-    await this.#old.close?.()
+    await this.#stores.new.close?.()
+    await this.#stores.old.close?.()
   }
 
   observe(report: (event: StoreEvent) => void): void {
-    this.#new.observe?.(report)
-    this.#old.observe?.(report)
+    this.#stores.new.observe?.(report)
+    this.#stores.old.observe?.(report)
   }
 
   async read(id: SessionId, options?: ReadOptions): Promise<SessionRecord | undefined> {
     for (let tries = 0; tries < ATTEMPTS; tries += 1) {
-      const fresh = await this.#new.read(id, options)
+      const fresh = await this.#stores.new.read(id, options)
       if (fresh !== undefined && !isHeld(fresh)) return fresh
-      const past = await this.#old.read(id, options)
+      const past = await this.#stores.old.read(id, options)
       if (past !== undefined && past.ended === undefined && (!isHeld(past) || markOf(past) === markOf(fresh))) return withoutMark(past)
       // Over in the old store: it has ended, or was carried over since we looked into the new one.
-      const again = await this.#new.read(id, options)
+      const again = await this.#stores.new.read(id, options)
       if (again !== undefined && !isHeld(again)) return again
       if (markOf(again) === markOf(fresh)) return past?.ended === undefined ? undefined : past
     }
@@ -143,13 +138,15 @@ class Migration implements Store {
   }
 
   async create(id: SessionId, record: SessionRecord): Promise<boolean> {
-    const past = await readable(this.#old, id)
+    const past = await readable(this.#stores.old, id)
     if (isLive(past, record.createdAt) && !isHeld(past)) return false
+    // What the new store has of this id, be it a tombstone, would hide what the old one gets.
+    if (this.#prepares && (await readable(this.#stores.new, id)) === undefined) return this.#stores.old.create(id, record)
     for (let tries = 0; tries < ATTEMPTS; tries += 1) {
-      if (await this.#new.create(id, record)) return true
-      const there = await readable(this.#new, id)
+      if (await this.#stores.new.create(id, record)) return true
+      const there = await readable(this.#stores.new, id)
       if (there !== undefined && !isHeld(there)) return false
-      if (there !== undefined) await this.#release(id, there, record.createdAt)
+      if (there !== undefined) await release(this.#stores, id, there, record.createdAt)
     }
     throw contended()
   }
@@ -158,17 +155,21 @@ class Migration implements Store {
     const guarded: Patch = { ...patch, expect: [...(patch.expect ?? []), [HELD, null]] }
     for (let tries = 0; tries < ATTEMPTS; tries += 1) {
       stopIfAborted(options?.signal)
-      const result = await this.#new.patch(id, guarded, options)
-      if (result.status === 'conflict' && isHeld(result.record)) await this.#release(id, result.record, patch.now)
-      else if (result.status !== 'gone' || !(await this.#carryFor(id, patch))) return result
+      const result = await this.#stores.new.patch(id, guarded, options)
+      if (result.status === 'conflict' && isHeld(result.record)) await release(this.#stores, id, result.record, patch.now)
+      else if (result.status !== 'gone') return result
+      else {
+        const instead = await this.#patchOld(id, guarded, options)
+        if (instead !== 'try the new one again') return instead
+      }
     }
     throw contended()
   }
 
   async end(id: SessionId, because: EndReason, at: number): Promise<boolean> {
     // The old store first, or a session that is being carried over could be copied behind our back and live on.
-    const old = await this.#old.end(id, because, at)
-    const fresh = await this.#new.end(id, because, at)
+    const old = await this.#stores.old.end(id, because, at)
+    const fresh = await this.#stores.new.end(id, because, at)
     return old || fresh
   }
 
@@ -176,79 +177,50 @@ class Migration implements Store {
   async carry(id: SessionId, now: number): Promise<'copied' | 'there' | 'past' | 'unreadable'> {
     let begun = false
     for (let tries = 0; tries < ATTEMPTS; tries += 1) {
-      const fresh = await readable(this.#new, id)
+      const fresh = await readable(this.#stores.new, id)
       if (fresh !== undefined && !isHeld(fresh)) return begun ? 'copied' : 'there'
       if (isLive(fresh, now)) {
-        await this.#release(id, fresh, now)
+        await release(this.#stores, id, fresh, now)
         begun = true
         continue
       }
-      const past = await readable(this.#old, id)
-      if (past === undefined) return (await isUnreadable(this.#old, id)) ? 'unreadable' : 'past'
+      const past = await readable(this.#stores.old, id)
+      if (past === undefined) return (await isUnreadable(this.#stores.old, id)) ? 'unreadable' : 'past'
       if (!isLive(past, now) || isHeld(past)) return 'past'
-      begun = await this.#hold(id, past)
+      begun = await hold(this.#stores, id, past)
     }
     throw contended()
   }
 
   /** Live in the old store, and nothing of it in the new one. */
   async isLeft(id: SessionId, now: number): Promise<boolean> {
-    const past = await readable(this.#old, id)
+    const past = await readable(this.#stores.old, id)
     if (!isLive(past, now) || isHeld(past)) return false
-    const fresh = await readable(this.#new, id)
+    const fresh = await readable(this.#stores.new, id)
     return fresh === undefined || isHeld(fresh)
   }
 
-  /** The new store says gone. True when the patch is to be tried there again: the session came over meanwhile, or a held copy of it. */
-  async #carryFor(id: SessionId, patch: Patch): Promise<boolean> {
-    const fresh = await readable(this.#new, id)
-    if (fits(fresh, patch)) return true
-    if (fresh !== undefined && !isHeld(fresh)) return false
-    const past = await readable(this.#old, id)
+  /** The new store says gone. Carries the session over if the old one has it; or changes it there, while this only prepares. */
+  async #patchOld(id: SessionId, patch: Patch, options?: PatchOptions): Promise<PatchResult | 'try the new one again'> {
+    const fresh = await readable(this.#stores.new, id)
+    if (fits(fresh, patch)) return 'try the new one again'
+    if (fresh !== undefined && !isHeld(fresh)) return GONE
+    const past = await readable(this.#stores.old, id)
     if (past !== undefined && !isHeld(past) && fits(past, patch)) {
-      await this.#hold(id, past)
-      return true
+      if (!this.#prepares) {
+        await hold(this.#stores, id, past)
+        return 'try the new one again'
+      }
+      const result = await this.#stores.old.patch(id, patch, options)
+      if (result.status !== 'gone' && !(result.status === 'conflict' && isHeld(result.record))) return result
     }
-    return fits(await readable(this.#new, id), patch)
-  }
-
-  /** Step 1. A version less, because the release counts one up. False when something live is there already. */
-  async #hold(id: SessionId, past: SessionRecord): Promise<boolean> {
-    // With the nonce of the last patch, so that it is still known when it is sent again.
-    const mark = `${crypto.randomUUID()} ${past.nonce}`
-    const entries = makeEntries(past.entries)
-    entries[HELD] = mark
-    return this.#new.create(id, { ...past, version: past.version - 1, nonce: mark, entries })
-  }
-
-  /** Steps 2 and 3, or the end of a copy whose session is over. */
-  async #release(id: SessionId, held: SessionRecord, now: number): Promise<void> {
-    const mark = markOf(held) ?? ''
-    const past = await this.#mark(id, mark, now)
-    const expect = [[HELD, mark]] as const
-    if (past === undefined) {
-      await this.#new.patch(id, { now, nonce: crypto.randomUUID(), expect, expiresAt: now, deadline: 'replace' })
-      return
-    }
-    await this.#new.patch(id, { now, expect, ...difference(held, past) })
-    // Marked as it is, the old record is of no use to anybody; ending it saves its room and takes it from the old index.
-    await this.#old.end(id, 'replaced', now)
-  }
-
-  /** Step 2. What the old store has when it bears this mark and is live; undefined when the session is over, or bears another. */
-  async #mark(id: SessionId, mark: string, now: number): Promise<SessionRecord | undefined> {
-    let past = await readable(this.#old, id)
-    if (!isLive(past, now)) return undefined
-    if (!isHeld(past)) {
-      const result = await this.#old.patch(id, { now, nonce: mark, set: [[HELD, mark]], expect: [[HELD, null]] })
-      past = result.status === 'conflict' ? result.record : await readable(this.#old, id)
-    }
-    return isLive(past, now) && markOf(past) === mark ? past : undefined
+    // Over in the old store: it has ended, or was carried over since we looked into the new one.
+    return fits(await readable(this.#stores.new, id), patch) ? 'try the new one again' : GONE
   }
 
   async #sweep(what: SweepRequest, limit: number): Promise<number> {
-    const old = (await this.#old.sweep?.(what, limit)) ?? 0
-    return old >= limit ? old : old + ((await this.#new.sweep?.(what, limit - old)) ?? 0)
+    const old = (await this.#stores.old.sweep?.(what, limit)) ?? 0
+    return old >= limit ? old : old + ((await this.#stores.new.sweep?.(what, limit - old)) ?? 0)
   }
 
   #watch(id: SessionId, onEnd: () => void): () => void {
@@ -268,43 +240,9 @@ class Migration implements Store {
       const record = await readable(this, id)
       if (record === undefined || record.ended !== undefined) tell()
     }
-    const stopNew = this.#new.watch?.(id, tell)
-    const stopOld = this.#old.watch?.(id, () => void unlessCarried().catch(() => undefined))
+    const stopNew = this.#stores.new.watch?.(id, tell)
+    const stopOld = this.#stores.old.watch?.(id, () => void unlessCarried().catch(() => undefined))
     return stop
-  }
-}
-
-function isHeld(record: SessionRecord | undefined): boolean {
-  return markOf(record) !== undefined
-}
-
-function markOf(record: SessionRecord | undefined): string | undefined {
-  return record?.entries[HELD]
-}
-
-function withoutMark(record: SessionRecord): SessionRecord {
-  if (!isHeld(record)) return record
-  const entries = makeEntries(record.entries)
-  delete entries[HELD]
-  return { ...record, entries }
-}
-
-function fits(record: SessionRecord | undefined, patch: Patch): boolean {
-  return applyPatch(record, patch).status !== 'gone'
-}
-
-/** What makes the held copy equal to what the old store has. A process that does not know of the migration may have written there since. */
-function difference(held: SessionRecord, past: SessionRecord): Omit<Patch, 'now'> {
-  const mark = markOf(held) ?? ''
-  return {
-    nonce: mark.slice(mark.indexOf(' ') + 1),
-    set: Object.entries(past.entries).filter(([key, text]) => key !== HELD && held.entries[key] !== text),
-    remove: Object.keys(held.entries).filter((key) => key === HELD || past.entries[key] === undefined),
-    touchedAt: past.touchedAt,
-    expiresAt: past.expiresAt,
-    deadline: 'replace',
-    index: past.index,
-    ...(past.tokenHash !== held.tokenHash && { rotateTo: past.tokenHash }),
   }
 }
 
@@ -318,14 +256,8 @@ async function* both(old: AsyncIterable<SessionId> | undefined, fresh: AsyncIter
   for await (const id of fresh ?? []) if (!seen.has(id)) yield id
 }
 
-/** The record; undefined for nothing, and for what cannot be read. */
-async function readable(store: Store, id: SessionId): Promise<SessionRecord | undefined> {
-  try {
-    return await store.read(id, { fresh: true })
-  } catch (error) {
-    if (isSessionError(error, 'ERR_SESSION_UNREADABLE')) return undefined
-    throw error
-  }
+function fits(record: SessionRecord | undefined, patch: Patch): boolean {
+  return applyPatch(record, patch).status !== 'gone'
 }
 
 async function isUnreadable(store: Store, id: SessionId): Promise<boolean> {

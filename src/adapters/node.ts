@@ -15,6 +15,13 @@ declare module 'node:http' {
   }
 }
 
+declare module 'node:http2' {
+  interface Http2ServerRequest {
+    /** The visitor's session, behind `nodeSession(sessions)`. */
+    session: RegisteredSession
+  }
+}
+
 export interface NodeSessionOptions {
   /** For middleware: the property of the request under which the session is left. Needed for the second manager of an application. Defaults to `session`. */
   readonly as?: string

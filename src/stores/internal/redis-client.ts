@@ -34,7 +34,6 @@ export interface NodeRedisSentinel {
 
 interface NodeRedisSendOptions {
   readonly abortSignal?: AbortSignal
-  readonly typeMapping?: Record<never, never>
 }
 
 /** A `Redis` of ioredis 5 or 6, for one server or behind Sentinels. */
@@ -112,7 +111,7 @@ function refuseKeyPrefix(client: object): void {
 // A command that is still queued when the signal fires is dropped, so a client that has reconnected replays no
 // old one.
 function sendOptions(signal?: AbortSignal): NodeRedisSendOptions {
-  return { ...(signal !== undefined && { abortSignal: signal }), typeMapping: {} }
+  return signal === undefined ? {} : { abortSignal: signal }
 }
 
 function nodeRedis(client: NodeRedisClient): RedisLink {

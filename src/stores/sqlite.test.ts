@@ -118,7 +118,7 @@ describe('sqliteStore under kill -9', () => {
     const store = openStore(path)
     await store.sweep({ now: Date.now() + 30 * 24 * HOUR }, 1_000_000)
     expect(openHandle(path).prepare('SELECT count(*) AS n FROM sojourn_sessions').all()).toEqual([{ n: 0 }])
-  }, 300_000)
+  }, 600_000)
 })
 
 describe('sqliteStore while the file is free', () => {
@@ -210,6 +210,20 @@ describe('sqliteStore while another connection writes', () => {
     expect(await store.read(id)).toEqual(record)
   })
 
+  it('gives up when its signal fires, also behind a call that goes on waiting', async () => {
+    const { store, rival } = storeWithRival()
+    const id = newId()
+    await created(store, id)
+    const controller = new AbortController()
+    rival.exec('BEGIN IMMEDIATE')
+    const patient = store.patch(id, newPatch())
+    const error = failure(() => store.patch(id, newPatch(), { signal: controller.signal }))
+    controller.abort()
+    expect(await error).toMatchObject({ code: 'ERR_SESSION_STORE', outcome: 'none' })
+    rival.exec('ROLLBACK')
+    expect(await patient).toEqual({ status: 'ok', version: 2 })
+  })
+
   it('opens when the other connection lets it', async () => {
     const path = newPath()
     const rival = openHandle(path)
@@ -229,7 +243,7 @@ describe('sqliteStore while another connection writes', () => {
     rival.exec('BEGIN IMMEDIATE')
     const error = failure(() => store.create(newId(), newRecord()))
     store.close()
-    expect(await error).toMatchObject({ code: 'ERR_SESSION_STORE', outcome: 'none' })
+    expect(await error).toMatchObject({ code: 'ERR_SESSION_STORE', outcome: 'none', message: expect.stringContaining('after it had been closed') })
   })
 })
 

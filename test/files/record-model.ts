@@ -52,8 +52,8 @@ export class SharedFolder {
   }
 
   /** The store as a process of its own sees it. */
-  process(flush = false): RecordFolders {
-    return recordFolders({ files: this.files, serializer, drafts: this.drafts, flush })
+  process(flush = false, files = this.files): RecordFolders {
+    return recordFolders({ files, serializer, drafts: this.drafts, flush })
   }
 
   /** A process that makes these calls one after another. */

@@ -5,11 +5,12 @@ import { join } from 'node:path'
 import { afterAll, describe, it } from 'vitest'
 import { hold, interleave, replayOrder, type Scene } from '../../../test/files/interleave.ts'
 import { memoryFiles } from '../../../test/files/memory-files.ts'
-import { aRecord, assertExplained, independent, serializer, SharedFolder, type Operation } from '../../../test/files/record-model.ts'
+import { aRecord, assertExplained, independent, serializer, SharedFolder, type Event, type Operation } from '../../../test/files/record-model.ts'
+import { isSessionError } from '../../core/errors.ts'
 import type { SessionRecord } from '../../core/record.ts'
 import { isLogName } from './file-names.ts'
 import { sweepDrafts } from './file-sweep.ts'
-import { localFiles, type LocalFiles } from './local-files.ts'
+import { fileFailure, localFiles, type LocalFiles } from './local-files.ts'
 import type { Place } from './record-folders.ts'
 import { decodeBase, replay, type Replayed } from './record-log.ts'
 import { finish, type Steps } from './steps.ts'
@@ -237,6 +238,94 @@ function withDraftSweep(from: string, operations: readonly Operation[]): Scene {
     },
   }
 }
+
+/** Counts the calls that may fail, and lets one of them fail. */
+function failing(files: LocalFiles, at: number, code: string): LocalFiles & { readonly calls: number } {
+  let calls = 0
+  const faulty = <A extends readonly unknown[], R>(call: (...args: A) => R) => (...args: A): R => {
+    calls += 1
+    if (calls - 1 === at) throw Object.assign(new Error(code), { code })
+    return call(...args)
+  }
+  return {
+    ...files,
+    list: faulty(files.list), open: faulty(files.open), read: faulty(files.read), write: faulty(files.write), size: faulty(files.size), put: faulty(files.put),
+    ensureFolder: faulty(files.ensureFolder), link: faulty(files.link), unlink: faulty(files.unlink), moveFolder: faulty(files.moveFolder), removeFolder: faulty(files.removeFolder), stamp: faulty(files.stamp),
+    get calls() { return calls },
+  }
+}
+
+describe('a file system that fails', () => {
+  for (const code of ['EIO', 'ENOSPC', 'EMFILE']) {
+    it(`at any call (${code}): an outcome of none is true, and the record is the old or the new one`, () => {
+      for (const operation of [swap('a'), touch, create('a'), end, compact, sweep, read]) {
+        for (const from of Object.keys(beginnings)) for (let at = 0; failsAt(from, operation, at, code); at += 1) runs += 1
+      }
+    })
+  }
+
+  it('is told from a full disk: a line that was cut off at any length is none, and the next change works', () => {
+    for (let length = 0; length < 40; length += 1) {
+      const shared = new SharedFolder(memoryFiles(), '/s')
+      live(shared)
+      const before = stateOf(shared)
+      const full: LocalFiles = { ...shared.files, write: (descriptor, bytes) => shared.files.write(descriptor, bytes.subarray(0, length)) }
+      assert.throws(() => shared.now(swap('a'), shared.process(false, full)), (error) => isSessionError(error, 'ERR_SESSION_STORE') && error.outcome === 'none')
+      assert.deepEqual(stateOf(shared), before)
+      assert.deepEqual(shared.now(swap('b')), { status: 'ok', version: 2 })
+    }
+  })
+
+  it('is told from a line that lacks its last newline only: it is there', () => {
+    const shared = new SharedFolder(memoryFiles(), '/s')
+    live(shared)
+    const short: LocalFiles = { ...shared.files, write: (descriptor, bytes) => shared.files.write(descriptor, bytes.subarray(0, -1)) }
+    assert.deepEqual(shared.now(swap('a'), shared.process(false, short)), { status: 'ok', version: 2 })
+    assert.deepEqual(shared.now(patch('b')), { status: 'ok', version: 3 })
+  })
+
+  it('misses a file in a listing while one takes the other’s place: the record is found all the same', () => {
+    const shared = new SharedFolder(memoryFiles(), '/s')
+    live(shared)
+    let listings = 0
+    const hasty: LocalFiles = { ...shared.files, list: (folder) => (listings++ < 2 ? [] : shared.files.list(folder)) }
+    assert.equal(finish(shared.process(false, hasty).load(shared.place))?.state.record?.version, 1)
+  })
+})
+
+/** False once the call has come to its end without the failure. */
+function failsAt(from: string, operation: Operation, at: number, code: string): boolean {
+  const shared = new SharedFolder(memoryFiles(), '/s')
+  beginnings[from]?.(shared)
+  const before = stateOf(shared)
+  const files = failing(shared.files, at, code)
+  const event: Event = { actor: 0, operation, begin: 0 }
+  try {
+    event.answer = shared.now(operation, shared.process(false, files))
+    event.end = 1
+  } catch (error) {
+    const failure = fileFailure(error, '/s', 'none')
+    assert.equal(failure.code, 'ERR_SESSION_STORE')
+    // A sweep or a create that fails may have taken what was dead: that is no change that anybody waits for.
+    if (failure.outcome === 'none' && !['create', 'drop'].includes(operation.name)) assert.deepEqual(stateOf(shared), before, `${operation.name} at call ${at}: ${String(error)}`)
+  }
+  assertExplained(before, [event], stateOf(shared))
+  shared.now(compact)
+  return files.calls > at
+}
+
+describe('a record that must survive a power cut', () => {
+  const labels = (steps: Steps<unknown>): readonly string[] => [...steps].map((step) => (typeof step === 'string' ? step : `flush ${typeof step.flush === 'number' ? 'log' : step.flush.replaceAll(/[0-9a-f]{16}/g, '*').replace(/log\..*/, 'log')}`))
+
+  it('is flushed before a change is answered, and its folder before a new one is', () => {
+    const shared = new SharedFolder(memoryFiles(), '/s')
+    const folders = shared.process(true)
+    assert.deepEqual(labels(shared.actor(0, [create('a')], { folders })).filter((step) => step.startsWith('flush')), ['flush /s/drafts/*/*.1.log', 'flush /s/drafts/*', 'flush /s/records'])
+    assert.deepEqual(labels(shared.actor(0, [patch('b')], { folders })).slice(-3), ['write', 'read back', 'flush log'])
+    const compacted = labels(shared.actor(0, [compact], { folders }))
+    assert.deepEqual(compacted.slice(compacted.indexOf('flush log')), ['flush log', 'flush /s/records/a/*.1.log', 'put draft', 'flush /s/drafts/*.2.log', 'stat', 'link', 'discard draft', 'flush /s/records/a', 'unlink'])
+  })
+})
 
 describe('calls of one process that wait for the disk', () => {
   it('are explained by one after the other', () => {

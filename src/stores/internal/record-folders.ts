@@ -116,8 +116,13 @@ export function recordFolders({ files, serializer, drafts, flush }: FolderOption
       yield 'list'
       const names = files.list(place.folder)
       if (names === undefined) return undefined
-      const logs = names.filter(isLogName).sort((one, other) => generationOf(other) - generationOf(one))
-      if (logs[0] !== undefined) return logs[0]
+      const [log, ...older] = names.filter(isLogName).sort((one, other) => generationOf(other) - generationOf(one))
+      // Left by a process that was killed between making the successor and this.
+      for (const name of older) {
+        yield 'unlink'
+        files.unlink(pathOf(place, name))
+      }
+      if (log !== undefined) return log
       // A listing is no snapshot: it can miss both of two files of which one is made before the other goes.
       // Only an empty folder can be removed, and an empty folder holds no record.
       yield 'remove folder'

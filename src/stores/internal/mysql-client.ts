@@ -6,7 +6,7 @@ import { wrong } from './sql-names.ts'
 import { numberOf } from './sql-row.ts'
 
 /** What a statement may be given for a parameter. */
-export type MysqlValue = string | number | boolean | Date | Buffer | null
+export type MysqlValue = string | number | boolean | Date | Uint8Array | null
 
 /** A connection of a pool of `mysql2/promise` or `mariadb`. */
 export interface MysqlConnection {

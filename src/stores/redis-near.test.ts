@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { createClient, createCluster } from 'redis'
 import { createClient as createClient5 } from 'redis5'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -5,7 +6,7 @@ import { startProxy } from '../../test/servers/proxy.ts'
 import { connectRedis, freshPrefix, nodeRedis, urlOf, type ConnectedClient } from '../../test/servers/redis-clients.ts'
 import { commandsDuring, needsRedis, startRedis, type RedisServer } from '../../test/servers/redis.ts'
 import { describeWithServer } from '../../test/servers/suite.ts'
-import { makeEntries, type SessionRecord } from '../core/record.ts'
+import { makeEntries, NEVER, type SessionRecord } from '../core/record.ts'
 import type { Store } from '../core/store.ts'
 import { redisStore } from './redis.ts'
 
@@ -152,17 +153,49 @@ describeWithServer('redisStore that watches', needsRedis, (binary) => {
     await server.stop()
   })
 
-  it('ends sessions also for a user who may not publish', async () => {
+  /** What `body` does as a user with the rights of a line `ACL SETUSER web on >secret …`. */
+  async function asUser(acl: string, body: (store: Store) => Promise<void>): Promise<void> {
     const server = await startRedis(binary)
-    await server.ask('ACL', 'SETUSER', 'web', 'on', '>secret', '~sojourn:*', 'resetchannels', '+hgetall', '+evalsha', '+eval', '+hmget', '+hget', '+hset', '+hdel', '+hkeys', '+del', '+exists', '+pexpire', '+persist', '+info')
-    const { client, close } = await nodeRedis(createClient({ url: `redis://web:secret@127.0.0.1:${server.port}` }))
-    const store = redisStore(client)
-    await store.open?.()
-    await store.create('id', newRecord())
-    expect(await store.patch('id', { now: NOW, nonce: '1', set: [['d:a', '2']], remove: ['d:b'], expiresAt: NOW + 7_200_000 })).toEqual({ status: 'ok', version: 2 })
-    expect(await store.end('id', 'destroyed', NOW)).toBe(true)
-    expect((await store.read('id'))?.ended?.because).toBe('destroyed')
-    await close()
-    await server.stop()
+    await server.ask(...acl.split(' '))
+    const url = `redis://web:secret@127.0.0.1:${server.port}`
+    const [main, ear] = [await nodeRedis(createClient({ url })), await nodeRedis(createClient({ url }))]
+    try {
+      const store = redisStore(main.client, acl.includes('+subscribe') ? { watch: ear.client } : {})
+      await store.open?.()
+      await store.create('id', { ...newRecord(), index: ['term'] })
+      expect(await store.patch('id', { now: NOW, nonce: '1', set: [['d:a', '2']], remove: ['d:b'], expect: [['d:a', '1']], expiresAt: NOW + 7_200_000 })).toEqual({ status: 'ok', version: 2 })
+      expect(await store.patch('id', { now: NOW, nonce: '2', index: ['other'] })).toEqual({ status: 'ok', version: 3 })
+      await body(store)
+    } finally {
+      for (const { close } of [main, ear]) await close()
+      await server.stop()
+    }
+  }
+
+  const documented = /^ACL SETUSER web .*$/m.exec(readFileSync(new URL('../../docs/stores/redis.md', import.meta.url), 'utf8'))?.[0] ?? ''
+
+  it('needs no more rights than its page says', async () => {
+    await asUser(documented, async (store) => {
+      const found: string[] = []
+      for await (const id of store.find?.('term') ?? []) found.push(id)
+      for await (const id of store.list?.() ?? []) found.push(id)
+      expect(found).toEqual(['id', 'id'])
+      expect(await store.patch('id', { now: NOW, nonce: '3', expect: [['d:a', '1']] })).toMatchObject({ status: 'conflict' })
+      expect(await store.patch('id', { now: NOW, nonce: '4', expiresAt: NEVER, index: ['term'] })).toEqual({ status: 'ok', version: 4 })
+      expect(await store.patch('id', { now: NOW, nonce: '5', expiresAt: NOW, deadline: 'replace' })).toEqual({ status: 'ok', version: 5 })
+      expect(await store.sweep?.({ now: NOW }, 10)).toBe(1)
+      await store.create('next', newRecord())
+      const heard = new Promise<void>((resolve) => void store.watch?.('next', resolve))
+      expect(await store.end('next', 'destroyed', NOW)).toBe(true)
+      await heard
+      await store.close?.()
+    })
+  })
+
+  it('ends sessions also for a user who may not publish', async () => {
+    await asUser(documented.replace('&sojourn:* ', 'resetchannels ').replace('+subscribe +unsubscribe', ''), async (store) => {
+      expect(await store.end('id', 'destroyed', NOW)).toBe(true)
+      expect((await store.read('id'))?.ended?.because).toBe('destroyed')
+    })
   })
 })

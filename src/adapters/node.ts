@@ -1,3 +1,4 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { RegisteredSession } from '../core/register.ts'
 import type { Session } from '../core/session.ts'
 import type { Sessions } from '../core/sessions.ts'
@@ -46,7 +47,7 @@ export type NodeListener<Request, Response, Data extends object> = (request: Req
  * the session on as third argument; without one it gives connect middleware, which leaves it in `request.session`.
  */
 export function nodeSession<Data extends object>(sessions: Sessions<Data>, options?: NodeSessionOptions): NodeMiddleware<Data>
-export function nodeSession<Request extends NodeRequest, Response extends NodeResponse, Data extends object>(
+export function nodeSession<Data extends object, Request extends NodeRequest = IncomingMessage, Response extends NodeResponse = ServerResponse>(
   sessions: Sessions<Data>, listener: NodeListener<Request, Response, Data>, options?: NodeSessionOptions,
 ): (request: Request, response: Response) => void
 export function nodeSession<Data extends object>(

@@ -20,6 +20,9 @@ export type { Codec, CodecContext } from './core/codec.ts'
 export type { StandardSchema, DataSchema } from './core/schema.ts'
 export type { Token } from './core/token.ts'
 export type { Namespace } from './core/namespace.ts'
+export type {
+  Arrived, Continuations, ContinuationsExtension, Fields, FieldSource, FieldValue, ReturnOptions, SavedRequest, SaveOptions, ValueSource,
+} from './core/continuations.ts'
 export type { Flash } from './core/flash.ts'
 export { applyPatch } from './core/patch.ts'
 export { isLive, parseRecord, stringifyRecord, tombstone } from './core/record.ts'

@@ -25,15 +25,16 @@ export interface SessionEvent {
  * `conflict` two requests changed one key and the later won · `unreadable` a record or entry could not be read ·
  * `unknown-token` a token that fits no session (`reason`: `malformed`, `unknown`, `mismatch`, `ended`) · `superseded` an old token within its minute ·
  * `duplicate-token` several tokens that fit · `sweep` a batch of expired sessions deleted · `evict` a bounded store let a session go ·
- * `not-saved` changes not stored because no cookie could reach the visitor · `warning` a setting that needs attention · `error` the store or a listener failed.
+ * `not-saved` changes not stored because no cookie could reach the visitor ·
+ * `continuation` one was not what the request took it for, or could not be kept whole (`reason`: see docs/continuations.md) · `warning` a setting that needs attention · `error` the store or a listener failed.
  */
 export type SessionEventName =
   | 'create' | 'load' | 'commit' | 'touch' | 'regenerate' | 'login' | 'destroy' | 'revoke' | 'expire' | 'gone' | 'conflict'
-  | 'unreadable' | 'unknown-token' | 'superseded' | 'duplicate-token' | 'sweep' | 'evict' | 'not-saved' | 'warning' | 'error'
+  | 'unreadable' | 'unknown-token' | 'superseded' | 'duplicate-token' | 'sweep' | 'evict' | 'not-saved' | 'continuation' | 'warning' | 'error'
 
 export const EVENT_NAMES: readonly SessionEventName[] = [
   'create', 'load', 'commit', 'touch', 'regenerate', 'login', 'destroy', 'revoke', 'expire', 'gone', 'conflict',
-  'unreadable', 'unknown-token', 'superseded', 'duplicate-token', 'sweep', 'evict', 'not-saved', 'warning', 'error',
+  'unreadable', 'unknown-token', 'superseded', 'duplicate-token', 'sweep', 'evict', 'not-saved', 'continuation', 'warning', 'error',
 ]
 
 export type Listener = (event: SessionEvent) => void

@@ -1,4 +1,5 @@
 import { standardCodec, type Codec } from './codec.ts'
+import type { ContinuationsExtension } from './continuations.ts'
 import type { Deadlines } from './deadlines.ts'
 import { parseDuration, parseTimeout } from './duration.ts'
 import { SessionError } from './errors.ts'
@@ -43,6 +44,8 @@ export interface CoreOptions<Data extends object> extends CustomTokenOptions {
   readonly schema?: DataSchema<Data>
   /** Turns values into text and back. Defaults to JSON, with devalue for what JSON loses. */
   readonly codec?: Codec
+  /** Saved requests that the visitor can return to: `continuations()` of `sojourn/continuations`. Without it `session.continuations` throws. */
+  readonly continuations?: ContinuationsExtension<Data>
   /** The size limit of one session in bytes. From 1024. Defaults to 256 KiB, or what the store takes. */
   readonly maxSessionBytes?: number
   /** `eager` reads the session before the handler runs; with `lazy` the handler awaits `session.load()`. Defaults to `eager`. */
@@ -77,12 +80,13 @@ export interface CoreOptions<Data extends object> extends CustomTokenOptions {
 export interface Hooks<Data extends object> {
   readonly onStart: readonly StartHook<Data>[]
   readonly onAccess: AccessHook<Data> | undefined
+  readonly continuations: ContinuationsExtension<Data> | undefined
 }
 
-export function hooksFrom<Data extends object>({ onStart = [], onAccess }: CoreOptions<Data>): Hooks<Data> {
+export function hooksFrom<Data extends object>({ onStart = [], onAccess, continuations }: CoreOptions<Data>): Hooks<Data> {
   const starts = typeof onStart === 'function' ? [onStart] : onStart
   for (const hook of starts) checkedFunction(hook, 'onStart')
-  return { onStart: starts, onAccess: checkedFunction(onAccess, 'onAccess') }
+  return { onStart: starts, onAccess: checkedFunction(onAccess, 'onAccess'), continuations }
 }
 
 /** Options after every check, with every default filled in. */
@@ -94,6 +98,7 @@ export interface Settings {
   readonly merge: ReadonlyMap<string, Merge<unknown>>
   readonly validate: EntryValidator | undefined
   readonly codec: Codec
+  readonly continuations: Pick<ContinuationsExtension<object>, 'open'> | undefined
   readonly maxSessionBytes: number
   readonly lazy: boolean
   readonly onGone: 'continue' | 'fail'
@@ -111,7 +116,7 @@ export interface Settings {
 }
 
 const KNOWN_OPTIONS: readonly string[] = [
-  'store', 'transport', 'idleTimeout', 'absoluteTimeout', 'touchAfter', 'index', 'merge', 'schema', 'codec', 'maxSessionBytes', 'load', 'onGone',
+  'store', 'transport', 'idleTimeout', 'absoluteTimeout', 'touchAfter', 'index', 'merge', 'schema', 'codec', 'continuations', 'maxSessionBytes', 'load', 'onGone',
   'onStoreError', 'commit', 'onThrow', 'onStart', 'onAccess', 'bind', 'commitWhen', 'storeTimeout', 'sweepEvery', 'clock', 'random', 'generateToken', 'validateToken',
 ] satisfies (keyof CoreOptions<object>)[]
 
@@ -127,6 +132,7 @@ export function settingsFrom<Data extends object>(options: CoreOptions<Data>): S
     merge: mergesFrom(options.merge),
     validate: options.schema === undefined ? undefined : entryValidator(options.schema),
     codec: checkedCodec(options.codec),
+    continuations: checkedExtension(options.continuations),
     maxSessionBytes: checkedSize(options),
     lazy: oneOf(options.load, ['eager', 'lazy'], 'load') === 'lazy',
     onGone: oneOf(options.onGone, ['continue', 'fail'], 'onGone'),
@@ -216,6 +222,11 @@ function checkedCodec(codec: Codec | undefined): Codec {
   if (codec === undefined) return standardCodec
   if (typeof codec.encode !== 'function' || typeof codec.decode !== 'function') throw wrong('codec has no methods encode and decode', 'Pass { encode(value), decode(text) }, or sealingCodec(keys)')
   return codec
+}
+
+function checkedExtension<Data extends object>(extension: ContinuationsExtension<Data> | undefined): Settings['continuations'] {
+  if (extension !== undefined && typeof extension.open !== 'function') throw wrong('continuations is not what continuations() makes', 'Pass continuations: continuations(), of sojourn/continuations')
+  return extension
 }
 
 function checkedSize<Data extends object>({ maxSessionBytes, store }: CoreOptions<Data>): number {

@@ -1,3 +1,4 @@
+import type { Continuations, ContinuationsExtension } from './continuations.ts'
 import { parseInstant } from './duration.ts'
 import { SessionError } from './errors.ts'
 import type { EndedBecause } from './events.ts'
@@ -8,6 +9,7 @@ import { login, type LoginOptions } from './internal/identity.ts'
 import type { CommitResult, Life } from './internal/life.ts'
 import { late, unsupportedUpdate } from './internal/refusals.ts'
 import { SealedObject } from './internal/sealed-object.ts'
+import { arrive } from './internal/open.ts'
 import { updateEntry } from './internal/update-entry.ts'
 import { masked } from './internal/masked.ts'
 import { AUTHENTICATED_AT, DATA, GUARDED_METADATA, METADATA, OWN_EXPIRY, openNamespace } from './internal/namespaces.ts'
@@ -40,6 +42,7 @@ export class Session<Data extends object = Record<string, unknown>> extends Seal
   #flash: Flash | undefined
   #metadata: Namespace | undefined
   #cookie: SessionCookie | undefined
+  #continuations: Continuations | undefined
   #signal: AbortSignal | undefined
 
   static {
@@ -178,6 +181,12 @@ export class Session<Data extends object = Record<string, unknown>> extends Seal
     return this.#metadata
   }
 
+  /** Saved requests that the visitor can return to. Throws `ERR_SESSION_USAGE` without the option `continuations`. */
+  get continuations(): Continuations {
+    this.#continuations ??= extension(this.#life).open(this)
+    return this.#continuations
+  }
+
   /** A namespace of your own, for a module whose keys must not meet the application's. The name is 1 to 64 letters, digits, `-` or `_`. */
   namespace(name: string): Namespace {
     if (!/^[A-Za-z0-9_-]{1,64}$/.test(name)) throw new SessionError('ERR_SESSION_USAGE', `${JSON.stringify(name.slice(0, 70))} cannot name a namespace. Use 1 to 64 letters, digits, "-" or "_".`)
@@ -267,7 +276,10 @@ export class Session<Data extends object = Record<string, unknown>> extends Seal
 
   /** Reads the session now: needed with `load: 'lazy'` and after {@link release}. With `fresh`, reads it again and forgets what this request changed. */
   async load(options: { readonly fresh?: boolean } = {}): Promise<this> {
-    await this.#life.core.reload(this.#life, options.fresh === true)
+    const life = this.#life
+    const first = life.status === 'unloaded'
+    await life.core.reload(life, options.fresh === true)
+    if (first) await arrive(life)
     return this
   }
 
@@ -287,6 +299,12 @@ export class Session<Data extends object = Record<string, unknown>> extends Seal
   [Symbol.for('nodejs.util.inspect.custom')](): Record<string, unknown> {
     return this.toJSON()
   }
+}
+
+function extension({ core }: Life): Pick<ContinuationsExtension<object>, 'open'> {
+  const { continuations } = core.settings
+  if (continuations === undefined) throw new SessionError('ERR_SESSION_USAGE', 'Continuations are not switched on. Pass continuations: continuations(), of sojourn/continuations, to createSessions.')
+  return continuations
 }
 
 function ownerOf(life: Life): string | undefined {

@@ -9,7 +9,7 @@ import { writeWatermark } from './internal/identity.ts'
 import { entryTerm } from './internal/index-terms.ts'
 import { Life, type Core } from './internal/life.ts'
 import { DATA, INCARNATION, OWNER } from './internal/namespaces.ts'
-import { attach, offersOf } from './internal/open.ts'
+import { arrive, attach, offersOf } from './internal/open.ts'
 import { StoreGuard } from './internal/store-guard.ts'
 import { Sweeper } from './internal/sweeper.ts'
 import { hooksFrom, settingsFrom, type CoreOptions, type Hooks, type Settings, type StartHook } from './options.ts'
@@ -131,13 +131,15 @@ class Manager<Data extends object> implements Sessions<Data>, Core {
   open(exchange: Exchange): Awaitable<Session<Data>> {
     const life = this.#lifeFor(exchange)
     const session = this.#sessionOf(life)
+    const { continuations } = this.#hooks
+    if (continuations !== undefined) life.arrive = () => continuations.arrive(session, exchange)
     const offers = offersOf(this, exchange)
-    if (offers.length === 0) return session
+    if (offers.length === 0) return andThen(arrive(life), () => session)
     if (this.settings.lazy) {
       life.status = 'unloaded'
       return session
     }
-    return andThen(attach(life, offers, false), () => session)
+    return andThen(attach(life, offers, false), () => andThen(arrive(life), () => session))
   }
 
   finish(session: Session<Data>, outcome: Outcome = {}): Awaitable<void> {

@@ -20,6 +20,8 @@ export interface Exchange {
   appendResponseHeader(name: string, value: string): void
   /** The status line has left, or can no longer be changed. */
   readonly headSent: boolean
+  /** The body as the framework has parsed it by now; undefined where it has not. */
+  readonly body?: unknown
   /** The framework's own request, for hooks. */
   readonly request: unknown
 }

@@ -6,6 +6,8 @@ export interface TestExchangeOptions {
   /** Defaults to true. */
   readonly secure?: boolean
   readonly port?: number
+  /** The body, as a framework would have parsed it. */
+  readonly body?: unknown
   /** Request headers by their lower-case names. */
   readonly headers?: Readonly<Record<string, string>>
 }
@@ -16,16 +18,18 @@ export class TestExchange implements Exchange {
   readonly url: string
   readonly secure: boolean
   readonly port: number | undefined
+  readonly body: unknown
   readonly request = undefined
   readonly #headers: Readonly<Record<string, string>>
   readonly #response = new Headers()
   headSent = false
 
-  constructor({ method = 'GET', url = '/', secure = true, port, headers = {} }: TestExchangeOptions = {}) {
+  constructor({ method = 'GET', url = '/', secure = true, port, body, headers = {} }: TestExchangeOptions = {}) {
     this.method = method
     this.url = url
     this.secure = secure
     this.port = port
+    this.body = body
     this.#headers = headers
   }
 

@@ -25,6 +25,11 @@ export class NodeExchange implements Exchange {
     return this.request.originalUrl ?? this.request.url ?? '/'
   }
 
+  /** What a body parser of the framework has left on the request. */
+  get body(): unknown {
+    return this.request.body
+  }
+
   get port(): number | undefined {
     const { socket } = this.request
     const port: unknown = socket !== null && socket !== undefined && 'localPort' in socket ? socket.localPort : undefined

@@ -4,6 +4,8 @@ export interface NodeRequest {
   readonly url?: string | undefined
   /** The url before a router took off the path that it is mounted at: connect and Express set it. */
   readonly originalUrl?: string | undefined
+  /** Where body parsers of connect and Express leave what they have parsed. */
+  readonly body?: unknown
   readonly httpVersionMajor?: number
   readonly headers: Readonly<Record<string, string | string[] | undefined>>
   readonly socket?: object | null | undefined

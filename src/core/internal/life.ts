@@ -76,6 +76,8 @@ export class Life implements CopyContext {
   stored = false
   /** Runs before the first record of this request is stored. */
   beforeCreate: (() => Awaitable<void>) | undefined
+  /** Run once the session is read, before the handler. */
+  arrive: (() => Awaitable<void>) | undefined
   /** The response has been told all that it has to say about this session. */
   finished = false
   #id: SessionId | undefined
@@ -263,6 +265,22 @@ export class Life implements CopyContext {
       this.copy.adopt(key, value, text)
       this.#applied(patch)
       return 'ok'
+    })
+  }
+
+  /** Removes one entry at once; false when it is not there any more, since another request was faster. */
+  take(key: EntryKey, attempt = 0): Awaitable<boolean> {
+    const text = this.copy.base[key]
+    if (this.status !== 'live' || text === undefined || attempt > MAX_ATTEMPTS) return false
+    const changes: EntryChanges = { set: [], remove: [key], expect: [[key, text]] }
+    const patch = this.#patch(changes, {})
+    return andThen(this.store.patch(this.id, patch), (result) => {
+      const outcome = settledResult(result, patch)
+      if (outcome.status === 'conflict' && this.#takeNewest(outcome.record, NO_CHANGES)) return this.copy.base[key] === text && this.take(key, attempt + 1)
+      if (outcome.status !== 'ok') return this.#becomeGone() === 'ok'
+      this.copy.settle(changes)
+      this.#applied(patch)
+      return true
     })
   }
 

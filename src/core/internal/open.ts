@@ -1,3 +1,4 @@
+import { isSessionError } from '../errors.ts'
 import type { Awaitable } from '../store.ts'
 import type { Exchange } from '../transport.ts'
 import { andThen, isPromise } from './awaitable.ts'
@@ -23,10 +24,19 @@ export function offersOf(core: Core, exchange: Exchange): Offer[] {
 
 /** Gives the life the session that the best offer names, if any does. */
 export function attach(life: Life, offers: readonly Offer[], fresh: boolean): Awaitable<void> {
+  return guarded(life, () => andThen(firstThatFits(life, offers, 0, fresh, UNKNOWN), (finding) => take(life, finding)))
+}
+
+/** Lets a request arrive whose URL carries the id of a return. */
+export function arrive(life: Life): Awaitable<void> {
+  const { arrive: run } = life
+  return run === undefined ? undefined : guarded(life, run)
+}
+
+function guarded(life: Life, run: () => Awaitable<void>): Awaitable<void> {
   try {
-    const found = firstThatFits(life, offers, 0, fresh, UNKNOWN)
-    if (isPromise(found)) return found.then((finding) => take(life, finding), (error: unknown) => openFailed(life, error))
-    return take(life, found)
+    const done = run()
+    return isPromise(done) ? done.then(undefined, (error: unknown) => openFailed(life, error)) : done
   } catch (error) {
     return openFailed(life, error)
   }
@@ -66,7 +76,7 @@ function forgetBound(life: Life): void {
 
 function openFailed(life: Life, error: unknown): void {
   life.core.events.emit('error', { error })
-  if (life.core.settings.onStoreError === 'fail') throw error
+  if (life.core.settings.onStoreError === 'fail' || !isSessionError(error, 'ERR_SESSION_STORE')) throw error
   life.status = 'degraded'
 }
 

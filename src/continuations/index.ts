@@ -1,0 +1,6 @@
+export { continuations } from './continuations.ts'
+export { restoredRequest, restoreRequest, type RestorableRequest } from './restore.ts'
+export { localTarget } from './target.ts'
+export { REDACTED } from './internal/fields.ts'
+export type { ArrivalHandler, ContinuationsOptions } from './internal/settings.ts'
+export type { Arrived, Continuations, ContinuationsExtension, Fields, FieldSource, FieldValue, ReturnOptions, SavedRequest, SaveOptions, ValueSource } from '../core/continuations.ts'

@@ -18,6 +18,8 @@ export interface FastifySessionRequest {
   readonly raw: NodeRequest
   readonly method: string
   readonly url: string
+  /** What a content type parser has made of the body. */
+  readonly body?: unknown
   /** Fastify's own notion, which follows its option `trustProxy`. */
   readonly protocol: string
   readonly headers: Readonly<Record<string, string | string[] | undefined>>
@@ -106,6 +108,10 @@ class FastifyExchange<Data extends object> implements Exchange {
 
   get url(): string {
     return this.request.url
+  }
+
+  get body(): unknown {
+    return this.request.body
   }
 
   get secure(): boolean {

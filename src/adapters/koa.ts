@@ -9,6 +9,8 @@ import { sessionInPlace } from './internal/place.ts'
 export interface KoaContext {
   readonly req: NodeRequest
   readonly res: NodeResponse
+  /** Koa's request, on which body parsers leave what they have parsed. */
+  readonly request?: object
   /** Koa's own notion, which follows `app.proxy`. */
   readonly secure: boolean
   readonly status: number
@@ -34,7 +36,7 @@ export function koaSession<Data extends object>(
 ): (context: KoaContext, next: () => Promise<unknown>) => Promise<void> {
   return async (context, next) => {
     if (sessionInPlace(Reflect.get(context, as), sessions, as) !== undefined) return void (await next())
-    const exchange = new KoaExchange(context.req, context.res, context.secure)
+    const exchange = new KoaExchange(context)
     const session = await sessions.open(exchange)
     Object.defineProperty(context, as, { value: session, configurable: true, enumerable: true, writable: true })
     try {
@@ -53,6 +55,17 @@ export function koaSession<Data extends object>(
 class KoaExchange extends NodeExchange {
   /** What the visitor was told about the token. */
   readonly cookies: string[] = []
+  readonly #context: KoaContext
+
+  constructor(context: KoaContext) {
+    super(context.req, context.res, context.secure)
+    this.#context = context
+  }
+
+  override get body(): unknown {
+    const { request } = this.#context
+    return request !== undefined && 'body' in request ? request.body : undefined
+  }
 
   override appendResponseHeader(name: string, value: string): void {
     super.appendResponseHeader(name, value)

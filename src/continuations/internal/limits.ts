@@ -25,7 +25,9 @@ export function surplus(kept: readonly Kept[], { maxCount, maxBytes }: Limits, n
   const gone: string[] = []
   let bytes = kept.reduce((sum, one) => sum + one.bytes, 0)
   while (remaining.size > maxCount || bytes > maxBytes) {
-    const next = leastUsedLeaf(remaining, needed, chain) ?? remaining.get(chain.at(-1) ?? '') ?? leastUsed([...remaining.values()])
+    const others = [...remaining.values()].filter(({ id }) => !chain.includes(id))
+    // Others without a leaf go round in a circle, as only those made by hand can.
+    const next = leastUsed(others.filter(({ id }) => (needed.get(id) ?? 0) === 0)) ?? leastUsed(others) ?? remaining.get(chain.at(-1) ?? '')
     if (next === undefined) break
     if (next.id === chain.at(-1)) chain.pop()
     remaining.delete(next.id)
@@ -41,10 +43,6 @@ function chainOf(kept: ReadonlyMap<string, Kept>, newest: string | undefined): s
   const chain: string[] = []
   for (let one = kept.get(newest ?? ''); one !== undefined && !chain.includes(one.id); one = kept.get(one.parent ?? '')) chain.push(one.id)
   return chain
-}
-
-function leastUsedLeaf(kept: ReadonlyMap<string, Kept>, needed: ReadonlyMap<string, number>, spared: readonly string[]): Kept | undefined {
-  return leastUsed([...kept.values()].filter(({ id }) => (needed.get(id) ?? 0) === 0 && !spared.includes(id)))
 }
 
 // The id settles a tie, so that two requests that look at the same entries choose the same.

@@ -46,37 +46,62 @@ const cases: readonly StoreCase[] = [...recordCases, ...patchCases, ...valueCase
  * case and must hand out a store without data. Throws when `knownFailures` names no case.
  */
 export function describeStore(runner: Runner, name: string, open: () => Awaitable<StoreUnderTest>, options: DescribeStoreOptions = {}): void {
-  const { knownFailures = [], lacks = [], maxBytes } = options
-  const unknown = knownFailures.filter((title) => !cases.some((one) => one.title === title))
-  if (unknown.length > 0) throw new TypeError(`describeStore knows no case called ${unknown.map((title) => `"${title}"`).join(', ')}. Use the titles that it declares.`)
+  refuseUnknownTitles(options)
   runner.describe(name, () => {
-    runner.it('promises what it keeps', () => withStore(open, (opened) => assertHonest(opened, options)))
-    for (const capability of lacks) {
-      runner.it(`does not offer ${capability}`, () => withStore(open, (opened) => assert.equal(offers(opened, capability), false, `the store offers ${capability}: take it out of lacks`)))
-    }
-    for (const one of cases) {
-      if (one.needs?.some((capability) => lacks.includes(capability))) continue
-      if (knownFailures.includes(one.title)) runner.it(`is known to fail: ${one.title}`, () => withStore(open, ({ store }) => assert.notEqual(store.consistency ?? 'atomic', 'atomic')))
-      else if (maxBytes !== undefined && (one.bytes ?? 0) > maxBytes) runner.it(`takes ${maxBytes} bytes, too few for: ${one.title}`, () => withStore(open, ({ store }) => assert.equal(store.maxBytes, maxBytes)))
-      else runner.it(one.title, () => withStore(open, (opened) => runCase(one, opened)))
-    }
+    for (const { title, check } of testsFor(options)) runner.it(title, () => withStore(open, check))
   })
 }
 
-async function withStore(open: () => Awaitable<StoreUnderTest>, body: (opened: StoreUnderTest) => unknown): Promise<void> {
+/** A case as it is declared for one store. */
+interface StoreTest {
+  readonly title: string
+  readonly check: (opened: StoreUnderTest) => Awaitable<void>
+}
+
+function testsFor(options: DescribeStoreOptions): readonly StoreTest[] {
+  const { lacks = [] } = options
+  const offered = cases.filter(({ needs = [] }) => !needs.some((capability) => lacks.includes(capability)))
+  return [
+    { title: 'promises what it keeps', check: (opened) => assertHonest(opened, options) },
+    ...lacks.map((capability) => ({ title: `does not offer ${capability}`, check: (opened: StoreUnderTest) => assertLacks(opened, capability) })),
+    ...offered.map((one) => testOf(one, options)),
+  ]
+}
+
+function testOf(one: StoreCase, { knownFailures = [], maxBytes = Infinity }: DescribeStoreOptions): StoreTest {
+  if (knownFailures.includes(one.title)) return { title: `is known to fail: ${one.title}`, check: assertNotAtomic }
+  if ((one.bytes ?? 0) > maxBytes) return { title: `takes ${maxBytes} bytes, too few for: ${one.title}`, check: ({ store }) => assert.equal(store.maxBytes, maxBytes) }
+  return { title: one.title, check: (opened) => runCase(one, opened) }
+}
+
+function refuseUnknownTitles({ knownFailures = [] }: DescribeStoreOptions): void {
+  const unknown = knownFailures.filter((title) => !cases.some((one) => one.title === title))
+  if (unknown.length > 0) throw new TypeError(`describeStore knows no case called ${unknown.map((title) => `"${title}"`).join(', ')}. Use the titles that it declares.`)
+}
+
+async function withStore(open: () => Awaitable<StoreUnderTest>, check: StoreTest['check']): Promise<void> {
   const opened = await open()
   try {
     await opened.store.open?.()
-    await body(opened)
+    await check(opened)
   } finally {
     await opened.close()
   }
 }
 
-function assertHonest({ store }: StoreUnderTest, { knownFailures = [], maxBytes }: DescribeStoreOptions): void {
+function assertHonest(opened: StoreUnderTest, { knownFailures = [], maxBytes }: DescribeStoreOptions): void {
+  const { store } = opened
   assert.ok(['atomic', 'best-effort', 'client'].includes(store.consistency ?? 'atomic'))
   assert.equal(store.maxBytes, maxBytes, 'pass the store’s maxBytes to describeStore')
-  if (knownFailures.length > 0) assert.notEqual(store.consistency ?? 'atomic', 'atomic', 'an atomic store breaks no rule')
+  if (knownFailures.length > 0) assertNotAtomic(opened)
+}
+
+function assertNotAtomic({ store }: StoreUnderTest): void {
+  assert.notEqual(store.consistency ?? 'atomic', 'atomic', 'an atomic store breaks no rule')
+}
+
+function assertLacks(opened: StoreUnderTest, capability: Capability): void {
+  assert.equal(offers(opened, capability), false, `the store offers ${capability}: take it out of lacks`)
 }
 
 function offers(opened: StoreUnderTest, capability: Capability): boolean {

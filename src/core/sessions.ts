@@ -306,13 +306,17 @@ class Manager<Data extends object> implements Sessions<Data>, Core {
     const entries = makeEntries()
     entries[INCARNATION] = encodeValue(this.nextNonce())
     entries[DATA + key] = this.settings.codec.encode(value, { id, key: DATA + key })
-    const created = await this.store.create(id, {
+    const record: SessionRecord = {
       version: 1, createdAt: now, touchedAt: now, expiresAt: deadlineAfterTouch(now, now, this.settings.deadlines),
       tokenHash: makeId(this.settings.random), nonce: this.nextNonce(), index: this.settings.index.has(key) ? [term] : [], entries,
-    })
-    if (created) this.events.emit('create', { id })
+    }
+    if (!(await this.store.create(id, record))) return this.#loadById(id, true)
+    this.events.emit('create', { id })
     this.onCreated()
-    return this.#loadById(id, true)
+    // Not read back: a store that keeps nothing has nothing to read.
+    const life = this.#detachedLife()
+    life.attach(id, record, undefined)
+    return new Session<Data>(life)
   }
 
   async *#found(term: string, matches: (session: Session<Data>) => boolean): AsyncIterable<Session<Data>> {

@@ -241,7 +241,7 @@ export class Life implements CopyContext {
     const { id } = this
     return andThen(this.store.end(id, because, this.core.now()), () => {
       // A token that never left needs no cookie to forget it.
-      this.handout = this.handout === 'new' && this.#neverSent ? 'none' : 'clear'
+      this.handout = this.#neverSent ? 'none' : 'clear'
       this.becomeBlank('ended')
       this.token = undefined
       this.endedBecause = endedBecause(because)

@@ -455,6 +455,18 @@ describe('observation', () => {
   })
 })
 
+describe('a best-effort store', () => {
+  it('is warned about once, when somebody logs in', async () => {
+    const { sessions, visitor } = managed({ store: { ...storeMethods(memoryStore()), consistency: 'best-effort' } })
+    const warnings: unknown[] = []
+    sessions.on('warning', ({ reason }) => { warnings.push(reason) })
+    await visitor().visit((session) => session.set('name', 'x'))
+    expect(warnings).toEqual([])
+    for (const name of ['ada', 'bob']) await visitor().visit((session) => session.login(name))
+    expect(warnings).toEqual([expect.stringContaining('no atomic step')])
+  })
+})
+
 describe('wrong options', () => {
   it.each<[string, object, RegExp]>([
     ['an unknown option', { idleTimeOut: 1 }, /no option "idleTimeOut"/],

@@ -86,6 +86,7 @@ class Manager<Data extends object> implements Sessions<Data>, Core {
   readonly #hooks: Hooks<Data>
   #noncePrefix: string | undefined
   #nonces = 0
+  #warned = false
 
   constructor(settings: Settings, hooks: Hooks<Data>) {
     this.settings = settings
@@ -116,6 +117,13 @@ class Manager<Data extends object> implements Sessions<Data>, Core {
 
   onCreated(): void {
     this.#sweeper.start()
+  }
+
+  onLogin(): void {
+    if (this.#warned || this.#store?.consistency !== 'best-effort') return
+    this.#warned = true
+    this.events.emit('warning', { reason: BEST_EFFORT })
+    process.emitWarning(BEST_EFFORT, { type: 'SojournWarning' })
   }
 
   onEnded(id: SessionId): void {
@@ -328,6 +336,7 @@ class Manager<Data extends object> implements Sessions<Data>, Core {
 }
 
 const MAX_GENERATIONS = 16
+const BEST_EFFORT = 'Visitors log in, and this session store has no atomic step: between two processes a logout can be undone and a write lost. Use an atomic store (sqlite, redis, postgres, mysql, memcached), or run one process.'
 
 function sameValue(a: unknown, b: unknown): boolean {
   return a !== undefined && encodeValue(a) === encodeValue(b)

@@ -18,6 +18,7 @@ export interface LoginOptions {
  */
 export async function login(life: Life, owner: string, { keep }: LoginOptions): Promise<CommitResult> {
   if (life.exchange?.headSent === true) throw late('log in')
+  life.core.onLogin()
   const before = await readWatermark(life.store, owner)
   const result = await attachOwner(life, owner, keep)
   if (result === 'gone') return result

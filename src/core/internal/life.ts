@@ -24,6 +24,8 @@ export interface Core {
   nextNonce(): string
   /** A session was stored by this manager: the sweeper may start. */
   onCreated(): void
+  /** Somebody logs in: time to say what the store cannot promise. */
+  onLogin(): void
   /** A session was ended by this manager. */
   onEnded(id: SessionId): void
   onEnd(id: SessionId, listener: () => void): () => void

@@ -58,12 +58,17 @@ export interface RunOptions {
 
 /** How to run statements on what was passed: checked now, called first when the first statement runs. */
 export function postgresRunner(client: PostgresClient | (() => Awaitable<PostgresClient>), options: RunOptions): { readonly run: Run; client(): Promise<PostgresClient> } {
-  const get = typeof client === 'function' && !isPostgresJs(client) ? once(client) : checkedClient(client)
-  let send: Send | undefined
+  const get = typeof client === 'function' && !isPostgresJs(client) ? asking(client) : checkedClient(client)
+  const senders = new WeakMap<PostgresClient, Send>()
+  const senderFor = (current: PostgresClient): Send => {
+    const send = senders.get(current) ?? sender(current, options)
+    senders.set(current, send)
+    return send
+  }
   return {
     client: async () => get(),
     run: async (statement, call) => rowsOf(await persistently(async () => {
-      send ??= sender(await get(), options)
+      const send = senderFor(await get())
       return send(statement, call)
     }, call)),
   }
@@ -74,15 +79,16 @@ function checkedClient(client: unknown): () => PostgresClient {
   return () => client
 }
 
-function once(make: () => Awaitable<PostgresClient>): () => Promise<PostgresClient> {
-  let made: Promise<PostgresClient> | undefined
-  return () => {
-    made ??= Promise.resolve().then(make).then((client) => checkedClient(client)(), (cause: unknown) => {
+// Asked at each statement, so that an application can replace a client that has gone bad.
+function asking(make: () => Awaitable<PostgresClient>): () => Promise<PostgresClient> {
+  return async () => {
+    let client: PostgresClient
+    try {
+      client = await make()
+    } catch (cause) {
       throw sqlFailure({ database: DATABASE, doing: 'getting the client', outcome: 'none', advice: 'The function that should return it failed: see the cause.' }, cause)
-    })
-    // A function that failed is asked again by the next call.
-    made.catch(() => (made = undefined))
-    return made
+    }
+    return checkedClient(client)()
   }
 }
 

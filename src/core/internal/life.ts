@@ -348,6 +348,9 @@ export class Life implements CopyContext {
 
   #applied(patch: Patch): void {
     const { events } = this.core
+    const stores = patch.set !== undefined || patch.remove !== undefined
+    // A commit that was forced counts as one although nothing in it changed.
+    if (stores || this.forced) this.stored = true
     this.forced = false
     this.nonce = patch.nonce
     if (patch.touchedAt !== undefined) this.touchedAt = Math.max(this.touchedAt, patch.touchedAt)
@@ -357,8 +360,6 @@ export class Life implements CopyContext {
       this.#ownDeadline = undefined
       if (this.handout === 'none' && this.token !== undefined) this.handout = 'refresh'
     }
-    const stores = patch.set !== undefined || patch.remove !== undefined
-    if (stores) this.stored = true
     if (stores && events.wants('commit')) events.emit('commit', { id: this.id })
     if (!stores && patch.touchedAt !== undefined && events.wants('touch')) events.emit('touch', { id: this.id })
   }

@@ -3,7 +3,10 @@ import { applyPatch, type Patch, type PatchResult } from '../core/patch.ts'
 import { isLive, type SessionId, type SessionRecord } from '../core/record.ts'
 import type { Awaitable, Store, SweepRequest } from '../core/store.ts'
 import { errorNumber, mysqlRunner, type MysqlClient, type RunSteps, type Session } from './internal/mysql-client.ts'
-import { asItIs, bytes, checkStatements, deleteStatement, endStatement, insertStatement, listStatement, PAGE, pageStatement, pastStatement, quoteName, readStatement, SETTINGS, sweepStatement, tableStatements, updateStatement, type Replacement } from './internal/mysql-sql.ts'
+import {
+  asItIs, bytes, checkStatements, deleteStatement, endStatement, insertStatement, listStatement, PAGE, pageStatement, pastStatement, quoteName, readStatement, SETTINGS,
+  sweepStatement, tableStatements, updateStatement, type Replacement,
+} from './internal/mysql-sql.ts'
 import { errorField, sqlFailure } from './internal/sql-errors.ts'
 import { extraOfPatch, extraOfRecord, type ExtraColumns } from './internal/sql-extra-columns.ts'
 import { RECORD_COLUMNS, sqlNames, wrong, type SqlNames, type SqlTableOptions } from './internal/sql-names.ts'

@@ -32,7 +32,7 @@ export interface MysqlCallbackPool {
 /** What {@link mysqlStore} takes: a pool of `mysql2`, of `mysql2/promise` or of `mariadb`, or anything shaped like one of them. */
 export type MysqlClient = MysqlPool | MysqlCallbackPool
 
-export interface Call {
+interface Call {
   /** For messages: `patch`. */
   readonly doing: string
   readonly signal?: AbortSignal | undefined

@@ -34,7 +34,13 @@ export function tableStatements({ sessions, terms, column, derived }: SqlNames):
   const columns = (['id', ...RECORD_COLUMNS] as const).map((name) => `  ${column[name]} ${types[name]}`)
   return [
     `CREATE TABLE IF NOT EXISTS ${sessions} (\n${columns.join(',\n')},\n  KEY ${derived('_expires_at_idx')} (${column.expiresAt})\n) ENGINE = InnoDB ROW_FORMAT = DYNAMIC`,
-    `CREATE TABLE IF NOT EXISTS ${terms} (\n  term VARBINARY(255) NOT NULL,\n  id VARBINARY(255) NOT NULL,\n  PRIMARY KEY (term, id),\n  KEY ${derived('_terms_id_idx')} (id),\n  FOREIGN KEY (id) REFERENCES ${sessions} (${column.id}) ON DELETE CASCADE\n) ENGINE = InnoDB ROW_FORMAT = DYNAMIC`,
+    `CREATE TABLE IF NOT EXISTS ${terms} (
+  term VARBINARY(255) NOT NULL,
+  id VARBINARY(255) NOT NULL,
+  PRIMARY KEY (term, id),
+  KEY ${derived('_terms_id_idx')} (id),
+  FOREIGN KEY (id) REFERENCES ${sessions} (${column.id}) ON DELETE CASCADE
+) ENGINE = InnoDB ROW_FORMAT = DYNAMIC`,
   ]
 }
 
@@ -128,7 +134,9 @@ export function listStatement({ terms }: SqlNames, id: SessionId, added: readonl
 
 /** One row when there was something to end. The rows of its terms stay until the sweep, and `find` does not show them. */
 export function endStatement({ sessions, column }: SqlNames, id: SessionId, because: EndReason, at: number): Statement {
-  const sql = `UPDATE ${sessions} SET ${column.version} = ${column.version} + 1, ${column.endedBecause} = ?, ${column.endedAt} = ?, ${column.expiresAt} = ?, ${column.terms} = '[]', ${column.entries} = '{}' WHERE ${column.id} = ? AND ${column.endedAt} IS NULL`
+  const sql = `UPDATE ${sessions} SET ${column.version} = ${column.version} + 1, ${column.endedBecause} = ?, ${column.endedAt} = ?, ${column.expiresAt} = ?,
+  ${column.terms} = '[]', ${column.entries} = '{}'
+WHERE ${column.id} = ? AND ${column.endedAt} IS NULL`
   return { sql, values: [bytes(because), String(at), String(at + TOMBSTONE_AGE_MS), bytes(id)] }
 }
 

@@ -41,7 +41,7 @@ export interface Statement {
   readonly values: PostgresValue[]
 }
 
-export interface Call {
+interface Call {
   /** For messages: `patch`. */
   readonly doing: string
   readonly signal?: AbortSignal | undefined
@@ -210,10 +210,12 @@ async function persistently<T>(attempt: () => Promise<T>, call: Call): Promise<T
 
 const DATABASE = 'PostgreSQL'
 
-export function postgresFailure(doing: string, error: unknown): Error {
+const MISSING = 'A table or column is missing: call store.createTable(), run the SQL of postgresTables(), or correct the names in the options.'
+
+function postgresFailure(doing: string, error: unknown): Error {
   const state = sqlState(error)
   const outcome = certainlyUndone(error) ? 'none' : 'unknown'
-  if (state === '42P01' || state === '42703') return sqlFailure({ database: DATABASE, doing, outcome, advice: 'A table or column is missing: call store.createTable(), run the SQL of postgresTables(), or correct the names in the options.' }, error)
+  if (state === '42P01' || state === '42703') return sqlFailure({ database: DATABASE, doing, outcome, advice: MISSING }, error)
   return sqlFailure({ database: DATABASE, doing, outcome }, error)
 }
 

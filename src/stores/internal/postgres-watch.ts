@@ -115,7 +115,8 @@ interface ClientSource {
 
 function clientSource(listener: Exclude<PostgresListener, Listening>): ClientSource {
   if (typeof listener === 'function') return { get: listener, ours: true }
-  if (typeof Reflect.get(listener, 'totalCount') === 'number' || typeof Reflect.get(listener, 'on') !== 'function') throw wrong('listen is no client that can listen', 'Pass a connected Client of pg that is used for nothing else, a function that connects one, the sql of postgres.js, or a PGlite')
+  const isPool = typeof Reflect.get(listener, 'totalCount') === 'number'
+  if (isPool || typeof Reflect.get(listener, 'on') !== 'function') throw wrong('listen is no client that can listen', 'Pass a connected Client of pg that is used for nothing else, a function that connects one, the sql of postgres.js, or a PGlite')
   return { get: () => listener, ours: false }
 }
 
@@ -132,7 +133,8 @@ function lineOfClient({ get, ours }: ClientSource, { channel, report }: WatchOpt
   const onError = (error: unknown): void => report({ event: 'error', error })
   const onEnd = (): void => {
     if (stopped) return
-    report({ event: 'error', error: sqlFailure({ database: 'PostgreSQL', doing: 'watch', outcome: 'none', advice: ours ? 'The listening connection was lost and is made again.' : 'The listening connection was lost: pass a function as listen, so that it can be made again.' }, undefined) })
+    const advice = ours ? 'The listening connection was lost and is made again.' : 'The listening connection was lost: pass a function as listen, so that it can be made again.'
+    report({ event: 'error', error: sqlFailure({ database: 'PostgreSQL', doing: 'watch', outcome: 'none', advice }, undefined) })
     if (ours) again()
   }
   const again = (): void => {

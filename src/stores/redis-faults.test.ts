@@ -241,6 +241,18 @@ describeWithServer('redisStore, when things fail', needsRedis, (binary) => {
       await redisStore(client).open?.()
     })
 
+    it('gives up after two seconds when the server hangs, and works later', async () => {
+      const server = await closing(startRedis(binary))
+      for (const kind of ['node-redis', 'ioredis'] as const) {
+        const { client } = await closing(connectRedis(kind, 'single', placeOf(server)))
+        const store = redisStore(client)
+        server.signal('SIGSTOP')
+        expect(await outcomeOf(async () => store.open?.())).toBe('ERR_SESSION_STORE none')
+        server.signal('SIGCONT')
+        await store.open?.()
+      }
+    })
+
     it('looks at each primary of a cluster', async () => {
       const cluster = await closing(startRedisCluster(binary))
       await cluster.primaries[2]?.ask('CONFIG', 'SET', 'maxmemory-policy', 'allkeys-lru')

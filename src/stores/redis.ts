@@ -66,14 +66,19 @@ const INDEX_STAY_MS = 86_400_000
 /** Milliseconds a near cache may keep an answer. */
 const NEAR_TTL_MS = 1000
 
+/** Milliseconds in which `open` connects and looks at the servers. Requests wait for it. */
+const OPEN_MS = 2000
+
 /** Milliseconds after which a call without a signal of its own is given up. */
 const CALL_MS = 10_000
 
 /** Keys a server looks at in one step of SCAN. */
 const SCAN_COUNT = 1000
 
-/** Steps of SCAN in one sweep of what has expired. The TTL deletes nearly all of that; the rest can wait for the next sweep. */
+// One sweep of what has expired ends after some steps of SCAN, or after some time. Redis deletes nearly all of
+// that by itself, so the rest can wait for the next sweep.
 const SCAN_STEPS_PER_SWEEP = 16
+const SWEEP_MS = 500
 
 /** Records that are looked at together in a sweep. */
 const SWEEP_AT_ONCE = 100
@@ -96,13 +101,18 @@ class RedisStore implements Store {
   }
 
   async open(): Promise<void> {
-    await whenReady(this.#link)
+    const signal = AbortSignal.timeout(OPEN_MS)
     try {
-      for (const send of await this.#link.primaries()) await checkServer(send, this.#settings.eviction)
-      await this.#ends?.open()
+      await untilAborted(this.#prepare(signal), signal)
     } catch (error) {
       throw failed(error, this.#link, 'none')
     }
+  }
+
+  async #prepare(signal: AbortSignal): Promise<void> {
+    await whenReady(this.#link, signal)
+    for (const send of await this.#link.primaries()) await checkServer(send, this.#settings.eviction)
+    await this.#ends?.open()
   }
 
   async close(): Promise<void> {
@@ -186,8 +196,9 @@ class RedisStore implements Store {
     const bound = by === 'expires' ? now : olderThan
     const pass = this.#passOf(by === 'expires' ? by : `${by} ${bound}`)
     let stepsLeft = by === 'expires' ? SCAN_STEPS_PER_SWEEP : Infinity
+    const stopAt = performance.now() + (by === 'expires' ? SWEEP_MS : Infinity)
     let swept = 0
-    while (swept < limit) {
+    while (swept < limit && performance.now() < stopAt) {
       if (pass.keys.length === 0) {
         if (stepsLeft === 0 || !(await this.#nextStep(pass))) return swept
         stepsLeft -= 1

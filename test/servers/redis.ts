@@ -148,7 +148,7 @@ async function eventually(servers: readonly RedisServer[], holds: (server: Redis
 }
 
 /** One command on a connection of its own. Rejects when nobody listens; resolves to the raw reply, also to an error. */
-export function askRedis({ port, password }: { readonly port: number; readonly password: string }, words: readonly string[]): Promise<string> {
+function askRedis({ port, password }: { readonly port: number; readonly password: string }, words: readonly string[]): Promise<string> {
   return new Promise((resolve, reject) => {
     let reply = ''
     const socket = connect(port, '127.0.0.1')

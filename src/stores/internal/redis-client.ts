@@ -242,15 +242,11 @@ function listOf(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? value : []
 }
 
-/** Milliseconds that {@link whenReady} waits for a client that is connecting. */
-const CONNECT_MS = 10_000
-
-/** Waits until the client has connected. Rejects with `ERR_SESSION_STORE` when it was never asked to, or takes too long. */
-export async function whenReady(link: RedisLink): Promise<void> {
-  const deadline = performance.now() + CONNECT_MS
+/** Waits until the client has connected or the signal fires. Rejects with `ERR_SESSION_STORE` when it was never asked to, or is too slow. */
+export async function whenReady(link: RedisLink, signal: AbortSignal): Promise<void> {
   while (!link.isReady('')) {
     if (!link.isStarted()) throw new SessionError('ERR_SESSION_STORE', 'The Redis client was not told to connect. Await its connect() before the sessions are opened.', { outcome: 'none' })
-    if (performance.now() > deadline) throw notConnected()
+    if (signal.aborted) throw notConnected()
     await delay(20)
   }
 }

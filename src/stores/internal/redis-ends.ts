@@ -50,6 +50,8 @@ export function listenForEnds(subscriber: RedisSubscriber, channel: string, isOv
   return {
     async open() {
       await subscription.start()
+      // Opening may have failed before, and is then done again.
+      subscriber.off('ready', onReady)
       subscriber.on('ready', onReady)
     },
     watch(id, onEnd) {
@@ -84,6 +86,7 @@ function ioRedis(subscriber: IoRedisSubscriber, channel: string, tell: (id: Sess
   }
   return {
     start: () => {
+      subscriber.off('message', listener)
       subscriber.on('message', listener)
       return subscriber.subscribe(channel)
     },

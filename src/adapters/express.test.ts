@@ -1,3 +1,4 @@
+import { EventEmitter } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { createRequire } from 'node:module'
@@ -13,6 +14,7 @@ import express4 from 'express4'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { listen } from '../../test/adapters/node-server.ts'
 import { onSite } from '../../test/adapters/on-site.ts'
+import { SessionError } from '../core/errors.ts'
 import { assertFailed, assertNoSessionCookie, assertSessionCookie, Latch } from '../testing/adapter-cases/trial.ts'
 import { describeAdapter, type AdapterFixture, type Reply, type RunningApp } from '../testing/describe-adapter.ts'
 import { expressSession } from './express.ts'
@@ -89,6 +91,23 @@ describe.each([['express 5', express], ['express 4', express4]])('%s', (_name, m
         expect(header('location')).toBeUndefined()
       }, { answersAtOnce })())
     }
+  })
+
+  it('lets an error be answered from anywhere once the handler has come to its end', async () => {
+    const elsewhere = new EventEmitter()
+    await onSite(storing((app) => {
+      app.get('/', async (_request, response) => {
+        response.write('apple')
+        await new Promise(setImmediate)
+        response.end('pear')
+        elsewhere.emit('answer')
+      })
+      app.use((_error: Error, _request: Request, response: Response, _next: NextFunction) => { elsewhere.once('answer', () => response.status(503).send('plum')) })
+    }), async ({ ask, store }) => {
+      store.fail('create')
+      const { status, body } = await ask('/')
+      expect([status, body]).toEqual([503, 'plum'])
+    }, { answersAtOnce: true })()
   })
 
   it('lets Express answer a failed commit where there is no error handler, also before the request has come to its end', onSite(storing((app) => app.post('/', (_request, response) => { response.write('apple'); response.end('pear') })), async ({ ask, store }) => {
@@ -244,6 +263,21 @@ describe.each([['express 5', express], ['express 4', express4]])('%s', (_name, m
       expect((await warned).message).toContain('app.set("trust proxy", 1)')
     })
   })
+
+  it('begins no session when it is mounted after the head has left', onSite(({ sessions }) => {
+    const app = makeApp().set('env', 'test')
+    app.use((_request, response, next) => { response.write('apple'); next() }, expressSession(sessions), (request, response) => {
+      try {
+        request.session.set('color', 'red')
+      } catch (error) {
+        response.end(error instanceof SessionError ? error.code : 'another error')
+      }
+    })
+    return listen(createServer(app))
+  }, async ({ ask, store }) => {
+    expect((await ask('/')).body).toBe('appleERR_SESSION_LATE')
+    expect(store.calls).toEqual([])
+  }))
 
   it('makes one session when it is mounted twice', onSite(({ sessions }) => {
     const app = makeApp()

@@ -109,6 +109,24 @@ describe('a listener', () => {
   })())
 })
 
+describe.each([['answers later', false], ['answers at once', true]])('what cannot be written, with a store that %s,', (_how, answersAtOnce) => {
+  it('cuts the connection when the head has left before it', async () => {
+    const told: unknown[] = []
+    await onSite(storing((_request, response) => {
+      response.write('apple')
+      response.write(5)
+      response.end()
+    }, { onError: (error) => { told.push(error) } }), async ({ ask }) => {
+      await expect(ask('/')).rejects.toThrow()
+    }, { answersAtOnce })()
+    expect(told).toEqual([expect.objectContaining({ code: 'ERR_INVALID_ARG_TYPE' })])
+  })
+
+  it('is answered for when it is the first', onSite(storing((_request, response) => { response.end(5) }), async ({ ask }) => {
+    assertFailed(await ask('/'))
+  }, { answersAtOnce }))
+})
+
 describe('what passes a held response', () => {
   it('is a 100 Continue and early hints, before the commit', async () => {
     await onSite(storing(async (request, response) => {

@@ -34,6 +34,7 @@ export interface NodeResponseUnderTest {
   statusCode: number
   readonly headersSent: boolean
   readonly writableEnded: boolean
+  readonly writableNeedDrain: boolean
   setHeader(name: string, value: string | string[]): unknown
   // Their several signatures are what the cases are about.
   writeHead(...args: readonly unknown[]): unknown

@@ -19,7 +19,7 @@ export function answerInstead(
 ): void {
   const answering = new AsyncLocalStorage<true>()
   let isDone = handlerIsDone
-  const mayAnswer = (): boolean => !response.writableEnded && (isDone || answering.getStore() === true)
+  const mayAnswer = (): boolean => isDone || answering.getStore() === true
   response.writeHead = (...args) => (mayAnswer() ? Reflect.apply(writeHead, response, args) : response)
   response.write = (...args) => (mayAnswer() ? Reflect.apply(write, response, args) === true : callBack(args, error))
   response.end = (...args) => {

@@ -100,7 +100,7 @@ export class HeldResponse {
       // Node tells when its buffer drains only if it was full; who was told by us to wait is told by us.
       if (method === 'write') mustTell = taken !== false
     }
-    if (mustTell && !this.#ended) process.nextTick(() => this.#response.emit('drain'))
+    if (mustTell) process.nextTick(() => this.#response.emit('drain'))
   }
 
   // What the handler wanted to say is dropped, the head's description of the body with it; an error takes its place.

@@ -17,7 +17,7 @@ function nodeCase(title: string, run: AdapterCase['run'], only: Pick<AdapterCase
 const writeHeads: readonly (readonly [name: string, head: readonly unknown[], names: readonly string[]])[] = [
   ['an object', [201, { 'Set-Cookie': ['theme=dark', 'lang=en'], 'X-Mine': 'yes' }], ['lang', SESSION_COOKIE, 'theme']],
   ['an object with one cookie', [201, { 'set-cookie': 'theme=dark', 'x-mine': 'yes' }], [SESSION_COOKIE, 'theme']],
-  ['a flat list', [201, ['Set-Cookie', 'theme=dark', 'X-Mine', 'yes', 'Set-Cookie', 'lang=en']], ['lang', SESSION_COOKIE, 'theme']],
+  ['a flat list', [201, ['X-Mine', 'yes', 'Set-Cookie', 'theme=dark', 'Set-Cookie', 'lang=en']], ['lang', SESSION_COOKIE, 'theme']],
   ['a list of pairs', [201, [['Set-Cookie', 'theme=dark'], ['X-Mine', 'yes'], ['Set-Cookie', 'lang=en']]], ['lang', SESSION_COOKIE, 'theme']],
   ['a reason and an object', [201, 'Made', { 'Set-Cookie': 'theme=dark', 'X-Mine': 'yes' }], [SESSION_COOKIE, 'theme']],
 ]
@@ -68,6 +68,37 @@ export const nodeResponseCases: readonly AdapterCase[] = [
     assert.equal((await sent.answer).body, 'abcde')
     assert.deepEqual(told.slice(5), ['c written', 'ended'])
   }, { slowStoreOnly: true }),
+  nodeCase('emits drain when what was held has been taken, not before', async ({ site }) => {
+    const latch = new Latch()
+    const { send, store } = await site(onNode(async (response) => {
+      const drained = new Promise<boolean>((resolve) => { response.once('drain', () => resolve(response.writableNeedDrain)) })
+      response.write('x'.repeat(1_000_000))
+      assert.equal(await drained, false)
+      response.end('end')
+      latch.open()
+    }))
+    const held = store.hold('create')
+    const sent = send('/')
+    await held.reached
+    held.release()
+    await latch.opened
+    assert.equal((await sent.answer).body.length, 1_000_003)
+  }, { slowStoreOnly: true }),
+  nodeCase('takes nothing into the head that comes after the end', async ({ site }) => {
+    const { ask } = await site(onNode((response) => {
+      response.end('page')
+      response.statusCode = 500
+      try {
+        response.writeHead(500, { 'X-Late': 'yes' })
+      } catch {
+        // What Node says to it once the head has left.
+      }
+    }))
+    const answer = await ask('/')
+    assertStatus(answer, 200)
+    assert.equal(answer.header('x-late'), undefined)
+    assert.equal(answer.body, 'page')
+  }),
   nodeCase('says that the response has been answered while it is held, and takes no second answer', async ({ site }) => {
     const told: unknown[] = []
     const { send, store } = await site(onNode((response) => {

@@ -37,7 +37,7 @@ export function mysqlTables(options: SqlTableOptions = {}): string {
 
 /**
  * Keeps sessions in MariaDB 10.6 or MySQL 8, or later: one row each, one statement per read and two per commit. `client` is
- * a pool of `mysql2` or `mariadb`, or a function that returns one and is called once. Throws `ERR_SESSION_OPTION`
+ * a pool of `mysql2` or `mariadb`, or a function that returns the one to use, asked at each statement. Throws `ERR_SESSION_OPTION`
  * for options that cannot work.
  */
 export function mysqlStore(client: MysqlClient | (() => Awaitable<MysqlClient>), options: MysqlStoreOptions = {}): MysqlStore {

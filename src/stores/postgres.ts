@@ -45,7 +45,7 @@ export function postgresTables(options: SqlTableOptions = {}): string {
 
 /**
  * Keeps sessions in PostgreSQL 12 or later: one row each, one statement per read and per commit. `client` is a Pool
- * or Client of `pg`, the `sql` of postgres.js, a PGlite, or a function that returns one and is called once.
+ * or Client of `pg`, the `sql` of postgres.js, a PGlite, or a function that returns the one to use, asked at each statement.
  * Throws `ERR_SESSION_OPTION` for options that cannot work.
  */
 export function postgresStore(client: PostgresClient | (() => Awaitable<PostgresClient>), options: PostgresStoreOptions = {}): PostgresStore {

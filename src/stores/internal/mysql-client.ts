@@ -55,9 +55,9 @@ export type RunSteps = <T>(call: Call, step: (session: Session) => Promise<T>) =
 
 const DATABASE = 'MySQL'
 
-/** How to run statements on what was passed: checked now, called first when the first statement runs. */
+/** How to run statements on what was passed: checked now, a function asked at each statement. */
 export function mysqlRunner(client: MysqlClient | (() => Awaitable<MysqlClient>)): RunSteps {
-  const get = typeof client === 'function' ? once(client) : checkedPool(client)
+  const get = typeof client === 'function' ? asking(client) : checkedPool(client)
   return async (call, step) => {
     for (let tries = 1; ; tries += 1) {
       const connection = await acquire(get, call)
@@ -93,15 +93,20 @@ function isPool(client: object): client is MysqlPool {
   return typeof Reflect.get(client, 'getConnection') === 'function'
 }
 
-function once(make: () => Awaitable<MysqlClient>): () => Promise<MysqlPool> {
-  let made: Promise<MysqlPool> | undefined
-  return () => {
-    made ??= Promise.resolve().then(make).then((client) => checkedPool(client)(), (cause: unknown) => {
+// Asked at each statement, so that an application can replace a pool that has gone bad.
+function asking(make: () => Awaitable<MysqlClient>): () => Promise<MysqlPool> {
+  const pools = new WeakMap<MysqlClient, MysqlPool>()
+  return async () => {
+    let client: MysqlClient
+    try {
+      client = await make()
+    } catch (cause) {
       throw sqlFailure({ database: DATABASE, doing: 'getting the pool', outcome: 'none', advice: 'The function that should return it failed: see the cause.' }, cause)
-    })
-    // A function that failed is asked again by the next call.
-    made.catch(() => (made = undefined))
-    return made
+    }
+    // Kept, since mysql2 makes another promise face each time it is asked for one.
+    const pool = pools.get(client) ?? checkedPool(client)()
+    pools.set(client, pool)
+    return pool
   }
 }
 

@@ -56,7 +56,7 @@ export interface RunOptions {
   readonly prepare: boolean | undefined
 }
 
-/** How to run statements on what was passed: checked now, called first when the first statement runs. */
+/** How to run statements on what was passed: checked now, a function asked at each statement. */
 export function postgresRunner(client: PostgresClient | (() => Awaitable<PostgresClient>), options: RunOptions): { readonly run: Run; client(): Promise<PostgresClient> } {
   const get = typeof client === 'function' && !isPostgresJs(client) ? asking(client) : checkedClient(client)
   const senders = new WeakMap<PostgresClient, Send>()

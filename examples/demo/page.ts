@@ -5,29 +5,34 @@ export interface Device {
   readonly isThis: boolean
 }
 
+export interface Order {
+  readonly items: readonly string[]
+  readonly note: string
+}
+
 export interface View {
   readonly user: string | undefined
   readonly cart: readonly string[]
   readonly theme: 'light' | 'dark'
   readonly views: number
   readonly notices: readonly string[]
+  readonly orders: readonly Order[]
   readonly devices: readonly Device[]
   readonly goods: readonly string[]
   /** Undefined for a visitor of whom nothing is stored. */
   readonly id: string | undefined
 }
 
+export interface LoginView {
+  readonly theme: 'light' | 'dark'
+  /** The request that waits for the visitor to log in. */
+  readonly wanted: string | undefined
+  /** Carries the id of what was interrupted, of this tab alone. */
+  readonly hiddenField: string
+}
+
 export function page(view: View): string {
-  return `<!doctype html>
-<html lang="en" data-theme="${view.theme}">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>The corner shop · Sojourn</title>
-<style>${STYLE}</style>
-</head>
-<body>
-<header>
+  return documentWith(view.theme, `<header>
   <div class="brand"><span class="mark">S</span><div><h1>The corner shop</h1><p>a demonstration of Sojourn</p></div></div>
   ${account(view)}
 </header>
@@ -37,12 +42,35 @@ ${view.notices.map((notice) => `<p class="notice" role="status">${escape(notice)
 ${cart(view)}
 ${counter(view)}
 ${parallel()}
+${orders(view)}
 ${devices(view)}
 </main>
 <footer>${view.id === undefined
     ? 'You have only looked, so there is <b>no cookie and nothing stored</b>.'
     : `Session <code>${escape(view.id)}</code> · the public part of your token; the secret part is stored nowhere.`}</footer>
-<script>${SCRIPT}</script>
+<script>${SCRIPT}</script>`)
+}
+
+export function loginPage({ theme, wanted, hiddenField }: LoginView): string {
+  return documentWith(theme, `<main class="narrow"><section>
+<h2>Log in</h2>
+<p class="dim">${wanted === undefined ? 'Any name will do.' : `Your request <code id="wanted">${escape(wanted)}</code> waits: it goes on where it was, with all you typed, as soon as you are in.`}</p>
+<form method="post" action="/login" class="login">${hiddenField}<input name="user" placeholder="Your name" aria-label="Your name" required maxlength="40" autofocus><button id="login">Log in</button></form>
+<p class="dim"><a href="/">Not now</a></p>
+</section></main>`)
+}
+
+function documentWith(theme: 'light' | 'dark', body: string): string {
+  return `<!doctype html>
+<html lang="en" data-theme="${theme}">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>The corner shop · Sojourn</title>
+<style>${STYLE}</style>
+</head>
+<body>
+${body}
 </body>
 </html>
 `
@@ -62,7 +90,13 @@ function cart({ cart: items }: View): string {
   const counts = new Map<string, number>()
   for (const item of items) counts.set(item, (counts.get(item) ?? 0) + 1)
   const list = [...counts].map(([item, count]) => `<li><span>${escape(item)}</span><b>×${count}</b></li>`).join('')
-  return `<section><h2>Cart</h2>${list === '' ? '<p class="dim">Nothing in it yet.</p>' : `<ul class="rows" id="cart">${list}</ul><form method="post" action="/cart/empty"><button class="quiet">Empty it</button></form>`}</section>`
+  return `<section><h2>Cart</h2>${list === '' ? '<p class="dim">Nothing in it yet.</p>' : `<ul class="rows" id="cart">${list}</ul><form method="post" action="/order" class="order"><input name="note" placeholder="A note, if you like" aria-label="A note" maxlength="200"><button id="order">Order</button></form><form method="post" action="/cart/empty"><button class="quiet">Empty it</button></form>`}</section>`
+}
+
+function orders({ orders: list }: View): string {
+  if (list.length === 0) return ''
+  const rows = list.map(({ items, note }) => `<li><div><b>${escape(items.join(', '))}</b>${note === '' ? '' : `<small>${escape(note)}</small>`}</div></li>`)
+  return `<section class="wide"><h2>Your orders</h2><ul class="rows" id="orders">${rows.join('')}</ul></section>`
 }
 
 function counter({ views }: View): string {
@@ -128,6 +162,7 @@ button { font: inherit; font-weight: 600; border: 1px solid var(--accent); backg
 button:hover { filter: brightness(1.08) } button:focus-visible, input:focus-visible { outline: 3px solid color-mix(in srgb, var(--accent) 45%, transparent); outline-offset: 1px } button:disabled { opacity: .5; cursor: progress }
 .quiet { background: transparent; color: var(--ink); border-color: var(--line); font-weight: 500 } .danger { background: transparent; color: var(--danger); border-color: var(--danger) }
 .good { flex: 1; background: var(--good); color: var(--ink); border-color: var(--line); display: flex; flex-direction: column; gap: .15rem; padding: .9rem .4rem; text-align: center } .good small { color: var(--dim); font-weight: 400 }
+.narrow { grid-template-columns: minmax(0, 28rem); justify-content: center; padding-top: 3rem } .order { display: flex; gap: .6rem; margin-bottom: .4rem } .order input { flex: 1; min-width: 0 } a { color: inherit }
 input { font: inherit; padding: .5rem .8rem; border-radius: .7rem; border: 1px solid var(--line); background: var(--card); color: var(--ink); width: 10rem }
 .rows { list-style: none; margin: 0 0 .9rem; padding: 0 } .rows li { display: flex; justify-content: space-between; align-items: center; gap: 1rem; padding: .45rem 0; border-bottom: 1px solid var(--line) } .rows li:last-child { border-bottom: 0 }
 .rows small { display: block; color: var(--dim) } .rows em { font-style: normal; font-size: .75rem; background: var(--good); border-radius: 1rem; padding: .1rem .55rem; margin-left: .3rem }

@@ -1,13 +1,15 @@
-import express, { type Express, type Request } from 'express'
+import express, { type Express, type Request, type RequestHandler } from 'express'
 import { createSessions, type Session, type Sessions, type Store } from 'sojourn'
 import { expressSession } from 'sojourn/adapters/express'
-import { page, type Device } from './page.ts'
+import { continuations, restoreRequest } from 'sojourn/continuations'
+import { loginPage, page, type Device, type Order } from './page.ts'
 
 export interface Shop {
   cart: string[]
   theme: 'light' | 'dark'
   views: number
   device: string
+  orders: Order[]
 }
 
 export const GOODS = ['Green tea', 'Rye bread', 'Plum jam', 'Sea salt', 'Olive oil', 'Dark chocolate']
@@ -20,6 +22,7 @@ export function shop(store: Store): { app: Express; sessions: Sessions<Shop> } {
     absoluteTimeout: '7 days',
     // Two tabs put something into the cart at once: both things are in it.
     merge: { cart: (base = [], theirs = [], mine = []) => [...theirs, ...mine.slice(base.length)] },
+    continuations: continuations<Shop>(),
     cookie: { name: 'shop', persistent: true },
   })
   const app = express()
@@ -29,14 +32,30 @@ export function shop(store: Store): { app: Express; sessions: Sessions<Shop> } {
   // The middleware gives every request its session; this names the shop's type of it.
   const visitor = (request: Request): Session<Shop> => request.session as Session<object> as Session<Shop>
 
+  // Who has come back from a detour gets the request that was interrupted, with its body, once.
+  app.use((request, response, next) => {
+    const { arrived, misplaced } = visitor(request).continuations
+    if (misplaced !== undefined) return response.redirect(303, misplaced)
+    if (arrived !== undefined) restoreRequest(request, arrived)
+    return next()
+  })
+
+  const requireUser: RequestHandler = async (request, response, next) => {
+    const session = visitor(request)
+    if (session.owner !== undefined) return next()
+    return response.redirect(303, await session.continuations.save({ to: '/login' }))
+  }
+
   app.get('/', async (request, response) => {
     const session = visitor(request)
+    const flashes = session.flash.keys().length > 0 ? session.flash.takeAll('notice') : []
     response.type('html').send(page({
       user: session.owner,
       cart: session.get('cart') ?? [],
       theme: session.get('theme') ?? 'light',
       views: session.get('views') ?? 0,
-      notices: session.flash.keys().length > 0 ? session.flash.takeAll('notice').map(String) : [],
+      orders: session.get('orders') ?? [],
+      notices: [...session.continuations.messages.values(), ...flashes].map(String),
       devices: await devicesOf(sessions, session),
       goods: GOODS,
       id: session.isNew ? undefined : session.id,
@@ -48,14 +67,20 @@ export function shop(store: Store): { app: Express; sessions: Sessions<Shop> } {
     response.json({ user: session.owner ?? null, views: session.get('views') ?? 0, id: session.isNew ? null : session.id })
   })
 
-  app.post('/login', async (request, response) => {
-    const user = field(request, 'user').trim().slice(0, 40)
-    if (user === '') return response.redirect(303, '/')
+  app.get('/login', (request, response) => {
     const session = visitor(request)
+    const { caller, hiddenField } = session.continuations
+    response.type('html').send(loginPage({ theme: session.get('theme') ?? 'light', wanted: caller === undefined ? undefined : `${caller.method} ${caller.path}`, hiddenField }))
+  })
+
+  app.post('/login', async (request, response) => {
+    const session = visitor(request)
+    const user = field(request, 'user').trim().slice(0, 40)
+    if (user === '') return response.redirect(303, session.continuations.link('/login'))
     session.set('device', request.get('user-agent')?.slice(0, 200) ?? 'unknown device')
     await session.login(user)
-    session.flash.set('notice', `Welcome, ${user}. Your token is a new one.`)
-    return response.redirect(303, '/')
+    session.continuations.messages.set('welcome', `Welcome, ${user}. Your token is a new one.`)
+    return response.redirect(303, await session.continuations.return({ fallback: '/' }))
   })
 
   app.post('/logout', async (request, response) => {
@@ -79,6 +104,20 @@ export function shop(store: Store): { app: Express; sessions: Sessions<Shop> } {
   app.post('/cart/empty', (request, response) => {
     visitor(request).delete('cart')
     response.redirect(303, '/')
+  })
+
+  // Where a return was taken already: a reload, or a request too large to be kept with its body.
+  app.get('/order', (_request, response) => response.redirect(303, '/'))
+
+  app.post('/order', requireUser, async (request, response) => {
+    const session = visitor(request)
+    const items = session.get('cart') ?? []
+    if (items.length > 0) {
+      session.set('orders', [...(session.get('orders') ?? []), { items, note: field(request, 'note').slice(0, 200) }])
+      session.delete('cart')
+    }
+    session.continuations.messages.set('order', items.length > 0 ? `Thank you: ${items.length} in your order.` : 'There is nothing in your cart.')
+    response.redirect(303, await session.continuations.redirect({ to: '/' }))
   })
 
   app.post('/theme', (request, response) => {

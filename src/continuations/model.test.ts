@@ -53,7 +53,7 @@ class Model {
 
   delete(id: string): void {
     this.kept.delete(id)
-    for (const [child, one] of [...this.kept]) if (this.isFresh(one) && parentOf(one) === id) this.delete(child)
+    for (const [child, one] of this.kept) if (this.isFresh(one) && parentOf(one) === id) this.delete(child)
   }
 
   ids(): string[] {
@@ -65,7 +65,7 @@ class Model {
   }
 
   #evict(newest: string): void {
-    for (const [id, one] of [...this.kept]) if (!this.isFresh(one)) this.kept.delete(id)
+    for (const [id, one] of this.kept) if (!this.isFresh(one)) this.kept.delete(id)
     while (this.kept.size > MAX) {
       const chain: string[] = []
       for (let id: string | undefined = newest; id !== undefined && this.kept.has(id); id = parentOf(this.kept.get(id))) chain.push(id)

@@ -410,9 +410,10 @@ function isDraftOf(draft: string, name: string): boolean {
 
 /** Names for attempts, in this process and all others. */
 function attempts(): () => string {
-  const own = randomBytes(8).toString('base64url')
+  let own: string | undefined
   let count = 0
   return () => {
+    own ??= randomBytes(8).toString('base64url')
     count += 1
     return `${own}${count.toString(36)}`
   }

@@ -30,7 +30,7 @@ const stores: readonly (readonly [string, () => Store])[] = [
   ['simple, other text', () => simpleInMemory(base64)],
   ['express', () => expressStore(new MemoryStore())],
   ['sqlite', () => sqliteStore(join(folder, 'sessions.db'))],
-  ['sqlite, table insert', () => sqliteStore(join(folder, 'names.db'), { table: 'insert' })],
+  ['sqlite, table insert: PL-87', () => sqliteStore(join(folder, 'names.db'), { table: 'insert' })],
   ['migrate', () => migrateStore(memoryStore(), memoryStore())],
 ]
 

@@ -392,6 +392,12 @@ describe('a failing store', () => {
     expect((await visitor().visit((session) => session.set('name', 'x'))).setCookies).toHaveLength(1)
   })
 
+  it('that hangs while it opens does not hang the request', async () => {
+    const store: Store = { ...storeMethods(memoryStore()), open: () => new Promise(() => {}) }
+    const { visitor } = managed({ store, storeTimeout: 0.01 })
+    await expect(visitor().visit((session) => session.set('name', 'x'))).rejects.toThrow(/did not answer open within 0.01 s/)
+  })
+
   it('that lost the reply of a commit is not asked twice', async () => {
     const store = memoryStore()
     const deaf: Store = { ...storeMethods(store), patch: (id, patch) => { store.patch(id, patch); return store.patch(id, { ...patch, nonce: 'other', expect: [['d:name', '"never"']] }) } }

@@ -102,7 +102,7 @@ export class StoreGuard {
   }
 
   #call<T>(name: string, outcome: 'none' | 'unknown', run: (call: Call) => Awaitable<T>): Awaitable<T> {
-    if (!this.#opened) return andThen(this.open(), () => (this.#opened ? this.#call(name, outcome, run) : this.#failedToOpen()))
+    if (!this.#opened) return andThen(this.#waitForOpen(), () => (this.#opened ? this.#call(name, outcome, run) : this.#failedToOpen()))
     const call = new Call()
     let answer: Awaitable<T>
     try {
@@ -111,6 +111,12 @@ export class StoreGuard {
       throw storeError(name, outcome, error)
     }
     return isPromise(answer) ? limited(answer, call, name, outcome, this.#timeoutMs) : answer
+  }
+
+  // A server that hangs while the store opens must not hang the requests that wait for it.
+  #waitForOpen(): Awaitable<void> {
+    const opening = this.open()
+    return isPromise(opening) ? limited(opening, new Call(), 'open', 'none', this.#timeoutMs) : opening
   }
 
   #failedToOpen(): never {

@@ -88,6 +88,13 @@ describe('memory store, bounded', () => {
     expect(evicted).toEqual(['one', 'two'])
   })
 
+  it('keeps the mark that all sessions of an owner were revoked as long as their sessions', () => {
+    const { store, evicted } = observed({ maxSessions: 2 })
+    store.create('mark', record({ entries: entries({ 'm:revokedAt': '1' }) }))
+    for (let n = 0; n < 5; n += 1) store.create(`stranger-${n}`, record())
+    expect(evicted).not.toContain('mark')
+  })
+
   it('does not count a session whose owner left among the owned', () => {
     const { store, evicted } = observed({ maxSessions: 2 })
     store.create('left', record({ entries: entries({ 'm:owner': '"ada"' }) }))
@@ -206,6 +213,17 @@ describe('memory store, watching', () => {
     expect(told).toEqual(['one', 'two'])
   })
 
+  it('tells of one end only', () => {
+    const store = memoryStore()
+    const told: string[] = []
+    store.create('aaa', record())
+    store.watch('aaa', () => told.push('one'))
+    store.end('aaa', 'revoked', NOW)
+    store.create('aaa', record())
+    store.end('aaa', 'revoked', NOW)
+    expect(told).toEqual(['one'])
+  })
+
   it('tells of the end of the next session under the same id too, when asked again', () => {
     const store = memoryStore()
     const told: string[] = []
@@ -217,6 +235,23 @@ describe('memory store, watching', () => {
     stop()
     store.end('aaa', 'revoked', NOW)
     expect(told).toEqual(['first', 'second'])
+  })
+})
+
+describe('memory store, its copies', () => {
+  it('leaves what it was given as it was, not even frozen', () => {
+    const store = memoryStore()
+    const given = record({ index: ['term'], entries: entries({ 'd:a': '1' }), previous: { tokenHash: 'old', rotatedAt: NOW } })
+    store.create('aaa', given)
+    for (const value of [given, given.entries, given.index, given.previous]) expect(Object.isFrozen(value)).toBe(false)
+  })
+
+  it('hands out what cannot be changed', () => {
+    const store = memoryStore()
+    store.create('aaa', record({ index: ['term'], entries: entries({ 'd:a': '1' }), previous: { tokenHash: 'old', rotatedAt: NOW } }))
+    store.patch('aaa', patch({ set: [['d:b', '1']] }))
+    const read = store.read('aaa')
+    for (const value of [read?.entries, read?.index, read?.previous]) expect(Object.isFrozen(value)).toBe(true)
   })
 })
 

@@ -81,11 +81,13 @@ function transportOf(jarOf: (exchange: Exchange) => Jar, { attributes, given, na
   }
 }
 
-function storeIn(jar: Jar, { revokedBefore }: Settings): Store {
+function storeIn(jar: Jar, { revokedBefore, chunks }: Settings): Store {
   const allowed = (record: SessionRecord, before: number | undefined): SessionRecord =>
     before !== undefined && record.createdAt <= before && startedAt(record) <= before ? tombstone(record, 'revoked', before) : record
   return {
     consistency: 'client',
+    // What a cookie holds of 4096 bytes, before it is sealed and written as base64.
+    maxBytes: chunks * 3000,
     read(id) {
       const { record } = jar
       if (record === undefined || jar.id !== id) return undefined

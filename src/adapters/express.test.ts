@@ -93,6 +93,15 @@ describe.each([['express 5', express], ['express 4', express4]])('%s', (_name, m
     }
   })
 
+  it('answers with 500 when the error handler says nothing else', onSite(storing((app) => {
+    app.get('/', (_request, response) => void response.status(201).send('apple'))
+    app.use((_error: Error, _request: Request, response: Response, _next: NextFunction) => void response.send('plum'))
+  }), async ({ ask, store }) => {
+    store.fail('create')
+    const { status, body } = await ask('/')
+    expect([status, body]).toEqual([500, 'plum'])
+  }))
+
   it('lets an error be answered from anywhere once the handler has come to its end', async () => {
     const elsewhere = new EventEmitter()
     await onSite(storing((app) => {

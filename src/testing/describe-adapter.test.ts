@@ -138,7 +138,8 @@ const mistakes: readonly { readonly name: string; readonly mistake: Mistake; rea
       'goes on answering after a commit failed',
       'fails when the store does not answer within storeTimeout',
       'fails a request whose session ended meanwhile when onGone is "fail"',
-      'sends the cookie of a login on the error when the commit after it fails',
+      'sends the cookie of a login on the error when the commit after it fails, with onThrow: "discard"',
+      'sends the cookie of a login on the error when the commit after it fails, with onThrow: "keep"',
       'asks for no more of a body when the commit fails',
       'calls back for writes and the end that a failed commit drops',
       'drops what a handler goes on writing after its commit has failed',
@@ -150,7 +151,8 @@ const mistakes: readonly { readonly name: string; readonly mistake: Mistake; rea
     caughtBy: [
       'sends the cookie of a login on the error of a handler that throws after it',
       'sends the new cookie of a regenerate, and the clearing one of a destroy, on the error of a handler that throws after it',
-      'sends the cookie of a login on the error when the commit after it fails',
+      'sends the cookie of a login on the error when the commit after it fails, with onThrow: "discard"',
+      'sends the cookie of a login on the error when the commit after it fails, with onThrow: "keep"',
     ],
   },
 ]

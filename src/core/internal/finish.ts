@@ -18,7 +18,7 @@ export interface Outcome {
 export function finish(life: Life, { status = 200, failed = false }: Outcome): Awaitable<void> {
   if (life.finished) return undefined
   const { commit, commitWhen, onThrow } = life.core.settings
-  if (onThrow === 'discard' && (failed || !commitWhen(status))) {
+  if (life.commitFailed || (onThrow === 'discard' && (failed || !commitWhen(status)))) {
     life.discard()
     return seal(life)
   }
@@ -39,6 +39,7 @@ function committed(life: Life, result: unknown): void {
 }
 
 function commitFailed(life: Life, error: unknown): void {
+  life.commitFailed = true
   life.core.events.emit('error', { ...(life.isNew ? {} : { id: life.id }), error })
   if (life.core.settings.onStoreError === 'fail' || !isSessionError(error, 'ERR_SESSION_STORE')) throw error
   life.discard()

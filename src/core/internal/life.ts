@@ -82,6 +82,8 @@ export class Life implements CopyContext {
   arrive: (() => Awaitable<void>) | undefined
   /** The response has been told all that it has to say about this session. */
   finished = false
+  /** The commit at the end of the request failed; it is not tried again for the error response. */
+  commitFailed = false
   #id: SessionId | undefined
   /** The nonce of the newest patch that this request knows of. */
   nonce = ''

@@ -178,8 +178,8 @@ export const failureCases: readonly AdapterCase[] = [
       assert.equal(someone.cookies.length, 0)
     },
   },
-  {
-    title: 'sends the cookie of a login on the error when the commit after it fails',
+  ...(['discard', 'keep'] as const).map((onThrow): AdapterCase => ({
+    title: `sends the cookie of a login on the error when the commit after it fails, with onThrow: "${onThrow}"`,
     async run({ site }) {
       const { visitor, store } = await site({
         '/login': async ({ session }) => {
@@ -189,13 +189,24 @@ export const failureCases: readonly AdapterCase[] = [
           return 'all is well'
         },
         '/who': who,
-      })
+      }, { onThrow })
       const tab = visitor().tab()
       const page = await tab.post('/login')
       assert.equal(page.status, 500)
       assert.ok(!page.text.includes('well'))
       assertSessionCookie(page)
       assert.equal((await tab.get('/who')).text, 'ada')
+    },
+  })),
+  {
+    title: 'stores what a handler changed before it threw when onThrow is "keep"',
+    async run({ site }) {
+      const { visitor } = await site({ '/begin': (visit) => { begin(visit); throw new Error('The handler is broken.') }, '/look': look }, { onThrow: 'keep' })
+      const tab = visitor().tab()
+      const page = await tab.post('/begin')
+      assert.equal(page.status, 500)
+      assertSessionCookie(page)
+      assert.equal((await tab.get('/look')).text, 'red')
     },
   },
 ]

@@ -1,12 +1,13 @@
 import { isSessionError, SessionError } from '../core/errors.ts'
 import { GONE, type Patch, type PatchResult } from '../core/patch.ts'
-import { NEVER, TOMBSTONE_AGE_MS, unreadable, type EndReason, type SessionId, type SessionRecord } from '../core/record.ts'
+import { NEVER, TOMBSTONE_AGE_MS, type EndReason, type SessionId, type SessionRecord } from '../core/record.ts'
 import type { PatchOptions, ReadOptions, Store, SweepRequest } from '../core/store.ts'
 import { escapeText } from './internal/escape.ts'
-import { failed, linkTo, notConnected, replyCode, whenReady, type RedisClient, type RedisLink } from './internal/redis-client.ts'
+import { RedisCaller, untilAborted, type RunOptions } from './internal/redis-caller.ts'
+import { failed, linkTo, whenReady, type RedisClient, type RedisLink } from './internal/redis-client.ts'
 import { listenForEnds, type EndsListener, type RedisSubscriber } from './internal/redis-ends.ts'
 import { entryField, fieldsOf, millisecondsToKeep, recordFromReply, replyText } from './internal/redis-record.ts'
-import { CREATE, END, INDEX, PATCH, SWEEP, UNINDEX, type RedisScript } from './internal/redis-scripts.ts'
+import { CREATE, END, INDEX, PATCH, SWEEP, UNINDEX } from './internal/redis-scripts.ts'
 import { checkServer } from './internal/redis-server.ts'
 
 export type { RedisClient } from './internal/redis-client.ts'
@@ -69,22 +70,20 @@ const NEAR_TTL_MS = 1000
 /** Milliseconds in which `open` connects and looks at the servers. Requests wait for it. */
 const OPEN_MS = 2000
 
-/** Milliseconds after which a call without a signal of its own is given up. */
-const CALL_MS = 10_000
-
 /** Keys a server looks at in one step of SCAN. */
 const SCAN_COUNT = 1000
 
 // One sweep of what has expired ends after some steps of SCAN, or after some time. Redis deletes nearly all of
 // that by itself, so the rest can wait for the next sweep.
 const SCAN_STEPS_PER_SWEEP = 16
-const SWEEP_MS = 500
+const SWEEP_MS = 1000
 
 /** Records that are looked at together in a sweep. */
 const SWEEP_AT_ONCE = 100
 
 class RedisStore implements Store {
   readonly #link: RedisLink
+  readonly #caller: RedisCaller
   readonly #settings: Settings
   readonly #ends: EndsListener | undefined
   readonly watch?: (id: SessionId, onEnd: () => void) => () => void
@@ -93,6 +92,7 @@ class RedisStore implements Store {
   constructor(link: RedisLink, settings: Settings) {
     this.#link = link
     this.#settings = settings
+    this.#caller = new RedisCaller(link, settings)
     if (settings.nearCache) checkNearCache(link)
     if (settings.watch === undefined) return
     const ends = listenForEnds(settings.watch, this.#channel(), async (id) => isOver(await this.read(id, { fresh: true })))
@@ -123,15 +123,15 @@ class RedisStore implements Store {
   async read(id: SessionId, { signal, fresh }: ReadOptions = {}): Promise<SessionRecord | undefined> {
     const key = this.#recordKey(id)
     const near = this.#settings.nearCache && fresh !== true ? this.#link.near : undefined
-    if (near !== undefined) return recordFromReply(await this.#ask(key, () => near.read(key), signal))
-    return recordFromReply(await this.#send(key, ['HGETALL', key], signal))
+    if (near !== undefined) return recordFromReply(await this.#caller.ask(key, () => near.read(key), signal))
+    return recordFromReply(await this.#caller.send(key, ['HGETALL', key], signal))
   }
 
   async create(id: SessionId, record: SessionRecord): Promise<boolean> {
     await this.#list(id, record.index, { score: record.expiresAt, now: record.createdAt, onFailure: 'none' })
     const keep = millisecondsToKeep(record.expiresAt, Math.max(record.createdAt, record.touchedAt))
     const args = [String(record.createdAt), keep, record.nonce, record.tokenHash, String(record.expiresAt), ...fieldsOf(record)]
-    const [status, least] = await this.#run(CREATE, this.#recordKey(id), args)
+    const [status, least] = await this.#caller.run(CREATE, this.#recordKey(id), args)
     if (status !== 'ok') return false
     if (least !== undefined) await this.#list(id, record.index, { score: Number(least), now: record.createdAt })
     return true
@@ -143,7 +143,7 @@ class RedisStore implements Store {
       if (score === undefined) return GONE
       const { index = [], now } = patch
       await this.#list(id, index, { score, now, signal, onFailure: 'none' })
-      const [status, detail, expiresAt] = await this.#run(PATCH, this.#recordKey(id), patchArguments(patch), { signal })
+      const [status, detail, expiresAt] = await this.#caller.run(PATCH, this.#recordKey(id), patchArguments(patch), { signal })
       if (status === 'conflict') return conflict(detail)
       if (status !== 'ok') return GONE
       // Another request moved the deadline further than this one knew, perhaps without this one's terms.
@@ -157,7 +157,7 @@ class RedisStore implements Store {
 
   async end(id: SessionId, because: EndReason, at: number): Promise<boolean> {
     const args = [because, String(at), String(at + TOMBSTONE_AGE_MS), String(TOMBSTONE_AGE_MS), this.#channel(), id]
-    const [status, ...listed] = await this.#run(END, this.#recordKey(id), args)
+    const [status, ...listed] = await this.#caller.run(END, this.#recordKey(id), args)
     if (status !== 'ok') return false
     await this.#unlist(id, listed)
     return true
@@ -168,7 +168,7 @@ class RedisStore implements Store {
     const seen = new Set<SessionId>()
     for (let cursor = '0'; ; ) {
       // ZSCAN, not ZRANGE: a member that leaves meanwhile would move others out of sight.
-      const page = pageOf(await this.#send(key, ['ZSCAN', key, cursor, 'COUNT', '500']))
+      const page = pageOf(await this.#caller.send(key, ['ZSCAN', key, cursor, 'COUNT', '500']))
       for (let at = 0; at < page.items.length; at += 2) {
         const id = page.items[at] ?? ''
         if (!seen.has(id)) yield id
@@ -182,7 +182,7 @@ class RedisStore implements Store {
   /** May name a record twice while Redis resizes its table. */
   async *list(): AsyncGenerator<SessionId> {
     for await (const keys of this.#scan()) {
-      const ended = await Promise.all(keys.map((key) => this.#send(key, ['HEXISTS', key, '!x'])))
+      const ended = await Promise.all(keys.map((key) => this.#caller.send(key, ['HEXISTS', key, '!x'])))
       for (const [at, key] of keys.entries()) if (Number(ended[at]) === 0) yield this.#idOf(key)
     }
   }
@@ -228,7 +228,7 @@ class RedisStore implements Store {
   }
 
   async #sweepOne(key: string, by: string, bound: number): Promise<boolean> {
-    const [status, ...listed] = await this.#run(SWEEP, key, [by, String(bound)])
+    const [status, ...listed] = await this.#caller.run(SWEEP, key, [by, String(bound)])
     if (status === 'ok') await this.#unlist(this.#idOf(key), listed)
     return status === 'ok'
   }
@@ -238,7 +238,7 @@ class RedisStore implements Store {
     if (index.length === 0) return NEVER
     if (expiresAt !== undefined) return expiresAt
     const key = this.#recordKey(id)
-    const stored = await this.#send(key, ['HGET', key, '!e'], signal)
+    const stored = await this.#caller.send(key, ['HGET', key, '!e'], signal)
     const score = stored === null || stored === undefined ? Number.NaN : Number(replyText(stored))
     return Number.isFinite(score) ? score : undefined
   }
@@ -246,84 +246,26 @@ class RedisStore implements Store {
   // The index goes first: a record that is live but not listed could not be revoked.
   async #list(id: SessionId, terms: readonly string[], { score, now, ...how }: Listing): Promise<void> {
     const args = [id, String(score), String(now), String(INDEX_STAY_MS), String(NEVER)]
-    await Promise.all(terms.map((term) => this.#run(INDEX, this.#indexKey(term), args, how)))
+    await Promise.all(terms.map((term) => this.#caller.run(INDEX, this.#indexKey(term), args, how)))
   }
 
   // The record is gone, so what fails here leaves a term that names nothing, until its score is long past.
   async #unlist(id: SessionId, [score, ...terms]: readonly unknown[]): Promise<void> {
-    await Promise.allSettled(terms.map((term) => this.#run(UNINDEX, this.#indexKey(replyText(term)), [id, replyText(score)])))
+    await Promise.allSettled(terms.map((term) => this.#caller.run(UNINDEX, this.#indexKey(replyText(term)), [id, replyText(score)])))
   }
 
   /** Every record's key, a page for each step of SCAN, from each primary. */
   async *#scan(): AsyncGenerator<readonly string[]> {
     const match = `${this.#recordKey('').replaceAll(/[*?[\]\\^]/g, String.raw`\$&`)}*`
-    for (const send of await this.#ask('', () => this.#link.primaries())) {
+    for (const send of await this.#caller.ask('', () => this.#link.primaries())) {
       for (let cursor = '0'; ; ) {
         const from = cursor
-        const page = pageOf(await this.#ask('', () => send(['SCAN', from, 'MATCH', match, 'COUNT', String(SCAN_COUNT), 'TYPE', 'hash'])))
+        const page = pageOf(await this.#caller.ask('', () => send(['SCAN', from, 'MATCH', match, 'COUNT', String(SCAN_COUNT), 'TYPE', 'hash'])))
         yield page.items
         cursor = page.next
         if (cursor === '0') break
       }
     }
-  }
-
-  /** Sends a command that changes nothing. */
-  async #send(key: string, args: string[], signal?: AbortSignal): Promise<unknown> {
-    return this.#ask(key, (limit) => this.#link.send(key, args, limit), signal)
-  }
-
-  async #ask<T>(key: string, call: (signal: AbortSignal) => Promise<T>, signal = AbortSignal.timeout(CALL_MS)): Promise<T> {
-    this.#assertCanStart(key, signal)
-    try {
-      return await untilAborted(call(signal), signal)
-    } catch (error) {
-      if (replyCode(error) === 'WRONGTYPE') throw unreadable('its key holds something else')
-      throw failed(error, this.#link, 'none')
-    }
-  }
-
-  /** Runs a script on one key. Resolves to its answer: a word and what belongs to it. */
-  async #run(script: RedisScript, key: string, args: readonly string[], { signal = AbortSignal.timeout(CALL_MS), onFailure = 'unknown' }: RunOptions = {}): Promise<Answer> {
-    this.#assertCanStart(key, signal)
-    try {
-      return await untilAborted(this.#evaluate(script, [key, ...args], signal), signal)
-    } catch (error) {
-      throw failed(error, this.#link, onFailure)
-    }
-  }
-
-  async #evaluate(script: RedisScript, keyAndArgs: readonly [string, ...string[]], signal: AbortSignal): Promise<Answer> {
-    const [key] = keyAndArgs
-    try {
-      return await this.#transmit(key, ['EVALSHA', script.sha, '1', ...keyAndArgs], signal)
-    } catch (error) {
-      // The server has restarted, failed over, or its scripts were flushed.
-      if (replyCode(error) !== 'NOSCRIPT') throw error
-      assertNotAborted(signal)
-      return this.#transmit(key, ['EVAL', script.text, '1', ...keyAndArgs], signal)
-    }
-  }
-
-  async #transmit(key: string, command: string[], signal: AbortSignal): Promise<Answer> {
-    const { minReplicas, replicaTimeout } = this.#settings
-    if (minReplicas === 0) return answerOf(await this.#link.send(key, command, signal))
-    const wait = ['WAIT', String(minReplicas), String(Math.ceil(replicaTimeout * 1000))]
-    const [reply, acknowledged] = await this.#link.sendAndWait(key, command, wait).catch(async (error: unknown) => {
-      if (replyCode(error) !== 'MOVED') throw error
-      // A batch does not follow to the slot's new node; a single command does, and tells the client where that is.
-      await this.#link.send(key, ['EXISTS', key], signal)
-      assertNotAborted(signal)
-      return this.#link.sendAndWait(key, command, wait)
-    })
-    const answer = answerOf(reply)
-    if (WROTE.has(answer[0]) && Number(acknowledged) < minReplicas) throw tooFewReplicas(Number(acknowledged), minReplicas)
-    return answer
-  }
-
-  #assertCanStart(key: string, signal: AbortSignal): void {
-    assertNotAborted(signal)
-    if (!this.#link.isReady(key)) throw notConnected()
   }
 
   #recordKey(id: SessionId): string {
@@ -351,26 +293,9 @@ interface Pass {
   readonly pages: AsyncGenerator<readonly string[]>
 }
 
-interface RunOptions {
-  readonly signal?: AbortSignal | undefined
-  /** What a failure means for the record. `unknown` by default: the script may have run. */
-  readonly onFailure?: 'none' | 'unknown'
-}
-
 interface Listing extends RunOptions {
   readonly score: number
   readonly now: number
-}
-
-type Answer = readonly [status: string, ...unknown[]]
-
-/** The answers of a script that has written something. */
-const WROTE = new Set(['ok', 'ended'])
-
-function answerOf(reply: unknown): Answer {
-  if (!Array.isArray(reply)) throw new TypeError('a script answered no list')
-  const [status, ...rest]: readonly unknown[] = reply
-  return [replyText(status), ...rest]
 }
 
 function pageOf(reply: unknown): { readonly next: string; readonly items: readonly string[] } {
@@ -403,29 +328,6 @@ function conflict(reply: unknown): PatchResult {
 
 function isOver(record: SessionRecord | undefined): boolean {
   return record === undefined || record.ended !== undefined
-}
-
-function assertNotAborted(signal: AbortSignal): void {
-  if (!signal.aborted) return
-  throw new SessionError('ERR_SESSION_STORE', 'A call to Redis was given up before it was sent. Nothing was changed.', { cause: signal.reason, outcome: 'none' })
-}
-
-/** Rejects once the signal fires; the call itself goes on, and its outcome is not known. */
-function untilAborted<T>(call: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    // A client that drops the command since it was not sent yet says so first, which is more than we know.
-    const giveUp = (): void => void setImmediate(() => reject(signal.reason))
-    signal.addEventListener('abort', giveUp, { once: true })
-    call.then(resolve, reject).finally(() => signal.removeEventListener('abort', giveUp))
-  })
-}
-
-function tooFewReplicas(acknowledged: number, wanted: number): SessionError {
-  return new SessionError(
-    'ERR_SESSION_STORE',
-    `Only ${acknowledged} of ${wanted} Redis replicas confirmed a change in time, so a failover may lose it. Check the replicas; read the session again before you repeat anything.`,
-    { outcome: 'unknown' },
-  )
 }
 
 function checkNearCache({ near }: RedisLink): void {

@@ -1,0 +1,126 @@
+import { SessionError } from '../../core/errors.ts'
+import { unreadable } from '../../core/record.ts'
+import { failed, notConnected, replyCode, type RedisLink } from './redis-client.ts'
+import { replyText } from './redis-record.ts'
+import type { RedisScript } from './redis-scripts.ts'
+
+/** How a script is run. */
+export interface RunOptions {
+  readonly signal?: AbortSignal | undefined
+  /** What a failure means for the record. `unknown` by default: the script may have run. */
+  readonly onFailure?: 'none' | 'unknown'
+}
+
+/** How many replicas must have a write, and the seconds to wait for them. */
+interface ReplicaSettings {
+  readonly minReplicas: number
+  readonly replicaTimeout: number
+}
+
+/** Milliseconds after which a call without a signal of its own is given up. */
+const CALL_MS = 10_000
+
+/** The answer of a script: a word and what belongs to it. */
+export type Answer = readonly [status: string, ...unknown[]]
+
+/** The answers of a script that has written something. */
+const WROTE = new Set(['ok', 'ended'])
+
+/** Sends commands and scripts about one key, each limited in time, each failure an `ERR_SESSION_STORE`. */
+export class RedisCaller {
+  readonly #link: RedisLink
+  readonly #settings: ReplicaSettings
+
+  constructor(link: RedisLink, settings: ReplicaSettings) {
+    this.#link = link
+    this.#settings = settings
+  }
+
+  /** Sends a command that changes nothing. */
+  async send(key: string, args: string[], signal?: AbortSignal): Promise<unknown> {
+    return this.ask(key, (limit) => this.#link.send(key, args, limit), signal)
+  }
+
+  /** Makes a call about one key, or about none (`''`), that changes nothing. */
+  async ask<T>(key: string, call: (signal: AbortSignal) => Promise<T>, signal = AbortSignal.timeout(CALL_MS)): Promise<T> {
+    this.#assertCanStart(key, signal)
+    try {
+      return await untilAborted(call(signal), signal)
+    } catch (error) {
+      if (replyCode(error) === 'WRONGTYPE') throw unreadable('its key holds something else')
+      throw failed(error, this.#link, 'none')
+    }
+  }
+
+  /** Runs a script on one key. Resolves to its answer: a word and what belongs to it. */
+  async run(script: RedisScript, key: string, args: readonly string[], { signal = AbortSignal.timeout(CALL_MS), onFailure = 'unknown' }: RunOptions = {}): Promise<Answer> {
+    this.#assertCanStart(key, signal)
+    try {
+      return await untilAborted(this.#evaluate(script, [key, ...args], signal), signal)
+    } catch (error) {
+      throw failed(error, this.#link, onFailure)
+    }
+  }
+
+  async #evaluate(script: RedisScript, keyAndArgs: readonly [string, ...string[]], signal: AbortSignal): Promise<Answer> {
+    const [key] = keyAndArgs
+    try {
+      return await this.#transmit(key, ['EVALSHA', script.sha, '1', ...keyAndArgs], signal)
+    } catch (error) {
+      // The server has restarted, failed over, or its scripts were flushed.
+      if (replyCode(error) !== 'NOSCRIPT') throw error
+      assertNotAborted(signal)
+      return this.#transmit(key, ['EVAL', script.text, '1', ...keyAndArgs], signal)
+    }
+  }
+
+  async #transmit(key: string, command: string[], signal: AbortSignal): Promise<Answer> {
+    const { minReplicas, replicaTimeout } = this.#settings
+    if (minReplicas === 0) return answerOf(await this.#link.send(key, command, signal))
+    const wait = ['WAIT', String(minReplicas), String(Math.ceil(replicaTimeout * 1000))]
+    const [reply, acknowledged] = await this.#link.sendAndWait(key, command, wait).catch(async (error: unknown) => {
+      if (replyCode(error) !== 'MOVED') throw error
+      // A batch does not follow to the slot's new node; a single command does, and tells the client where that is.
+      await this.#link.send(key, ['EXISTS', key], signal)
+      assertNotAborted(signal)
+      return this.#link.sendAndWait(key, command, wait)
+    })
+    const answer = answerOf(reply)
+    if (WROTE.has(answer[0]) && Number(acknowledged) < minReplicas) throw tooFewReplicas(Number(acknowledged), minReplicas)
+    return answer
+  }
+
+  #assertCanStart(key: string, signal: AbortSignal): void {
+    assertNotAborted(signal)
+    if (!this.#link.isReady(key)) throw notConnected()
+  }
+}
+
+function answerOf(reply: unknown): Answer {
+  if (!Array.isArray(reply)) throw new TypeError('a script answered no list')
+  const [status, ...rest]: readonly unknown[] = reply
+  return [replyText(status), ...rest]
+}
+
+function assertNotAborted(signal: AbortSignal): void {
+  if (!signal.aborted) return
+  throw new SessionError('ERR_SESSION_STORE', 'A call to Redis was given up before it was sent. Nothing was changed.', { cause: signal.reason, outcome: 'none' })
+}
+
+/** Rejects once the signal fires; the call itself goes on, and its outcome is not known. */
+export function untilAborted<T>(call: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    // A client that drops the command since it was not sent yet says so first, which is more than we know.
+    const giveUp = (): void => void setImmediate(() => reject(signal.reason))
+    signal.addEventListener('abort', giveUp, { once: true })
+    call.then(resolve, reject).finally(() => signal.removeEventListener('abort', giveUp))
+  })
+}
+
+function tooFewReplicas(acknowledged: number, wanted: number): SessionError {
+  return new SessionError(
+    'ERR_SESSION_STORE',
+    `Only ${acknowledged} of ${wanted} Redis replicas confirmed a change in time, so a failover may lose it. Check the replicas; read the session again before you repeat anything.`,
+    { outcome: 'unknown' },
+  )
+}

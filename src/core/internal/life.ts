@@ -259,15 +259,17 @@ export class Life implements CopyContext {
   tryUpdate(key: EntryKey, value: unknown): Awaitable<CommitResult | 'conflict'> {
     const text = this.copy.encode(key, value)
     const basis = this.copy.base[key] ?? null
-    const changes: EntryChanges = { set: [[key, text]], remove: [], expect: [[key, basis]] }
+    const { writes } = this.copy
+    const own = this.#ownDeadline
+    const changes: EntryChanges = { set: [[key, text]], remove: [], expect: [[key, basis]], writes }
     const patch = this.#patch(changes, {}, () => value)
     checkSize(this.copy.base, changes, this.core.settings.maxSessionBytes)
     return andThen(this.store.patch(this.id, patch), (result) => {
       const outcome = settledResult(result, patch)
       if (outcome.status === 'conflict') return this.#takeNewest(outcome.record, NO_CHANGES) ? 'conflict' : this.#becomeGone()
       if (outcome.status === 'gone') return this.#becomeGone()
-      this.copy.adopt(key, value, text)
-      this.#applied(patch)
+      this.copy.adopt(key, value, { text, writes })
+      this.#applied(patch, own)
       return 'ok'
     })
   }
@@ -276,14 +278,15 @@ export class Life implements CopyContext {
   take(key: EntryKey, attempt = 0): Awaitable<boolean> {
     const text = this.copy.base[key]
     if (this.status !== 'live' || text === undefined || attempt > MAX_ATTEMPTS) return false
-    const changes: EntryChanges = { set: [], remove: [key], expect: [[key, text]] }
+    const changes: EntryChanges = { set: [], remove: [key], expect: [[key, text]], writes: this.copy.writes }
+    const own = this.#ownDeadline
     const patch = this.#patch(changes, {})
     return andThen(this.store.patch(this.id, patch), (result) => {
       const outcome = settledResult(result, patch)
       if (outcome.status === 'conflict' && this.#takeNewest(outcome.record, NO_CHANGES)) return this.copy.base[key] === text && this.take(key, attempt + 1)
       if (outcome.status !== 'ok') return this.#becomeGone() === 'ok'
       this.copy.settle(changes)
-      this.#applied(patch)
+      this.#applied(patch, own)
       return true
     })
   }
@@ -294,6 +297,7 @@ export class Life implements CopyContext {
 
   #applyChanges(only: EntryKey | undefined, identity: IdentityChange, attempt: number): Awaitable<CommitResult> {
     const changes = this.copy.changes(only)
+    const own = this.#ownDeadline
     const patch = this.#patch(changes, identity)
     if (isEmpty(patch)) return 'ok'
     if (changes.set.length > 0) checkSize(this.copy.base, changes, this.core.settings.maxSessionBytes)
@@ -302,7 +306,7 @@ export class Life implements CopyContext {
       if (outcome.status === 'gone') return this.#becomeGone()
       if (outcome.status === 'conflict') return this.#tryAgain(outcome.record, changes, only, identity, attempt)
       this.copy.settle(changes)
-      this.#applied(patch)
+      this.#applied(patch, own)
       return 'ok'
     })
   }
@@ -348,7 +352,7 @@ export class Life implements CopyContext {
     })
   }
 
-  #applied(patch: Patch): void {
+  #applied(patch: Patch, own: number | 'policy' | undefined): void {
     const { events } = this.core
     const stores = patch.set !== undefined || patch.remove !== undefined
     // A commit that was forced counts as one although nothing in it changed.
@@ -358,8 +362,9 @@ export class Life implements CopyContext {
     if (patch.touchedAt !== undefined) this.touchedAt = Math.max(this.touchedAt, patch.touchedAt)
     if (patch.index !== undefined) this.#terms = [...new Set([...this.#terms, ...patch.index])]
     if (patch.expiresAt !== undefined) {
-      this.expiresAt = patch.deadline === 'replace' ? patch.expiresAt : Math.max(this.expiresAt, patch.expiresAt)
-      this.#ownDeadline = undefined
+      // Set while the store was at work, it is still to be stored.
+      if (this.#ownDeadline === own) this.#ownDeadline = undefined
+      if (typeof this.#ownDeadline !== 'number') this.expiresAt = patch.deadline === 'replace' ? patch.expiresAt : Math.max(this.expiresAt, patch.expiresAt)
       if (this.handout === 'none' && this.token !== undefined) this.handout = 'refresh'
     }
     if (stores && events.wants('commit')) events.emit('commit', { id: this.id })
@@ -373,6 +378,7 @@ export class Life implements CopyContext {
     const { secret } = this.core.settings.tokens.make()
     // Encoded under the id that the record gets: a sealing codec binds the texts to it.
     const changes = this.copy.changes(only)
+    const own = this.#ownDeadline
     const record = this.#newRecord(hashSecret(secret), changes)
     return andThen(this.store.create(id, record), (created) => {
       if (!created) {
@@ -382,8 +388,8 @@ export class Life implements CopyContext {
       }
       this.status = 'live'
       this.copy.settle(changes)
+      if (this.#ownDeadline === own) this.#ownDeadline = undefined
       this.#takeHead(record)
-      this.#ownDeadline = undefined
       this.forced = false
       this.#neverSent = this.handout !== 'clear'
       this.#handOut({ id, secret }, record.tokenHash)
@@ -455,4 +461,4 @@ export class Life implements CopyContext {
 }
 
 const NO_ENTRIES = makeEntries()
-const NO_CHANGES: EntryChanges = { set: [], remove: [], expect: [] }
+const NO_CHANGES: EntryChanges = { set: [], remove: [], expect: [], writes: 0 }

@@ -21,7 +21,10 @@ export interface CopyContext {
 }
 
 /** The part of a patch that concerns entries. */
-export type EntryChanges = Required<Pick<Patch, 'set' | 'remove' | 'expect'>>
+export type EntryChanges = Required<Pick<Patch, 'set' | 'remove' | 'expect'>> & {
+  /** How many writes the working copy had seen: what is written later is not in it. */
+  readonly writes: number
+}
 
 interface Cell {
   /** The stored text when this request first met the entry, or what it wrote since; undefined when absent. */
@@ -32,6 +35,8 @@ interface Cell {
   present: boolean
   /** The handler set or deleted it, as opposed to changing something inside the value. */
   pending: boolean
+  /** Which write of this request was the latest here. */
+  write: number
   expiresAt: number | undefined
 }
 
@@ -43,6 +48,7 @@ export class WorkingCopy {
   readonly #context: CopyContext
   #base: Entries
   #cells: Map<EntryKey, Cell> | undefined
+  #writes = 0
 
   constructor(base: Entries, context: CopyContext) {
     this.#base = base
@@ -51,6 +57,11 @@ export class WorkingCopy {
 
   get base(): Entries {
     return this.#base
+  }
+
+  /** How many writes this request has made so far. */
+  get writes(): number {
+    return this.#writes
   }
 
   read(key: EntryKey): unknown {
@@ -69,6 +80,7 @@ export class WorkingCopy {
     cell.value = value
     cell.present = true
     cell.pending = true
+    cell.write = this.#writes += 1
     cell.expiresAt = expiresAt
     this.#keep(key, cell)
   }
@@ -78,6 +90,7 @@ export class WorkingCopy {
     cell.value = undefined
     cell.present = false
     cell.pending = true
+    cell.write = this.#writes += 1
     this.#keep(key, cell)
   }
 
@@ -111,7 +124,7 @@ export class WorkingCopy {
 
   /** What changed, of one key or of all. */
   changes(only?: EntryKey): EntryChanges {
-    const changes = { set: [] as [EntryKey, string][], remove: [] as EntryKey[], expect: [] as [EntryKey, string | null][] }
+    const changes = { set: [] as [EntryKey, string][], remove: [] as EntryKey[], expect: [] as [EntryKey, string | null][], writes: this.#writes }
     for (const [key, cell] of this.#cells ?? []) {
       if (only !== undefined && key !== only) continue
       const text = this.#changedText(key, cell)
@@ -129,13 +142,13 @@ export class WorkingCopy {
   }
 
   /** The changes have been stored: they are the new basis. */
-  settle({ set, remove }: EntryChanges): void {
+  settle({ set, remove, writes }: EntryChanges): void {
     const base = makeEntries(this.#base)
     for (const [key, text] of set) base[key] = text
     for (const key of remove) delete base[key]
     this.#base = base
-    for (const [key] of set) this.#settleCell(key)
-    for (const key of remove) this.#settleCell(key)
+    for (const [key] of set) this.#settleCell(key, writes)
+    for (const key of remove) this.#settleCell(key, writes)
   }
 
   /**
@@ -163,11 +176,14 @@ export class WorkingCopy {
   }
 
   /** Takes over a value that an atomic update has stored. */
-  adopt(key: EntryKey, value: unknown, text: string): void {
+  adopt(key: EntryKey, value: unknown, { text, writes }: { readonly text: string; readonly writes: number }): void {
     const base = makeEntries(this.#base)
     base[key] = text
     this.#base = base
-    this.#keep(key, { stored: text, read: true, value, present: true, pending: false, expiresAt: undefined })
+    const cell = this.#cells?.get(key)
+    if (cell === undefined || cell.write <= writes) return this.#keep(key, { stored: text, read: true, value, present: true, pending: false, write: writes, expiresAt: splitEntryText(text).expiresAt })
+    // Written while the store was at work: that is the later one.
+    cell.stored = text
   }
 
   encode(key: EntryKey, value: unknown): string {
@@ -184,11 +200,12 @@ export class WorkingCopy {
     cell.pending = true
   }
 
-  #settleCell(key: EntryKey): void {
+  #settleCell(key: EntryKey, writes: number): void {
     const cell = this.#cells?.get(key)
     if (cell === undefined) return
     cell.stored = this.#base[key]
-    cell.pending = false
+    // Written again while the store was at work: that is still to be stored.
+    if (cell.write <= writes) cell.pending = false
   }
 
   #keep(key: EntryKey, cell: Cell): void {
@@ -197,7 +214,7 @@ export class WorkingCopy {
   }
 
   #unreadCell(key: EntryKey): Cell {
-    return { stored: this.#base[key], read: false, value: undefined, present: false, pending: false, expiresAt: undefined }
+    return { stored: this.#base[key], read: false, value: undefined, present: false, pending: false, write: 0, expiresAt: undefined }
   }
 
   #cellFor(key: EntryKey): Cell {
@@ -205,7 +222,7 @@ export class WorkingCopy {
     if (known !== undefined) return known
     const stored = this.#base[key]
     const { present, value, expiresAt } = this.#decode(key, stored)
-    const cell = { stored, read: true, value, present, pending: false, expiresAt }
+    const cell = { stored, read: true, value, present, pending: false, write: 0, expiresAt }
     this.#keep(key, cell)
     return cell
   }

@@ -1,0 +1,87 @@
+import { describe, expect, it } from 'vitest'
+import { Visitor } from '../../test/internal/visitor.ts'
+import { createSessions, memoryStore } from '../index.ts'
+import type { CoreOptions } from './options.ts'
+import type { Store } from './store.ts'
+
+/** A memory store whose every answer takes a moment, so that a handler can go on meanwhile. */
+function slowStore(): Store {
+  const memory = memoryStore()
+  const later = async <T>(answer: () => T): Promise<T> => {
+    await new Promise((resolve) => { setTimeout(resolve, 2) })
+    return answer()
+  }
+  return {
+    read: (id) => later(() => memory.read(id)),
+    create: (id, record) => later(() => memory.create(id, record)),
+    patch: (id, patch, options) => later(() => memory.patch(id, patch, options)),
+    end: (id, because, at) => later(() => memory.end(id, because, at)),
+  }
+}
+
+interface Data { n: number; m: number }
+
+function visitor(options: Partial<CoreOptions<Data>> = {}): Visitor<Data> {
+  return new Visitor(createSessions<Data>({ store: slowStore(), sweepEvery: 'never', ...options }))
+}
+
+const dataOf = async (customer: Visitor<Data>): Promise<unknown> => (await customer.visit((session) => session.toObject())).result
+
+describe('a handler that goes on while the store is at work', () => {
+  it('keeps what it sets during a commit', async () => {
+    const customer = visitor()
+    await customer.visit((session) => session.set('n', 0))
+    await customer.visit(async (session) => {
+      session.set('n', 1)
+      const committed = session.commit()
+      session.set('n', 2)
+      await committed
+    })
+    expect(await dataOf(customer)).toEqual({ n: 2 })
+  })
+
+  it('keeps what it sets and deletes while the session is made', async () => {
+    const customer = visitor()
+    await customer.visit(async (session) => {
+      session.set('n', 1)
+      session.set('m', 1)
+      const committed = session.commit()
+      session.set('n', 2)
+      session.delete('m')
+      await committed
+    })
+    expect(await dataOf(customer)).toEqual({ n: 2 })
+  })
+
+  it('keeps the last of several writes that are committed at once', async () => {
+    const customer = visitor({ commit: 'immediate' })
+    await customer.visit((session) => { for (const n of [1, 2, 3]) session.set('n', n) })
+    expect(await dataOf(customer)).toEqual({ n: 3 })
+  })
+
+  it('keeps what it sets during an update of the same key', async () => {
+    const customer = visitor()
+    await customer.visit((session) => session.set('n', 0))
+    await customer.visit(async (session) => {
+      const updated = session.update('n', (n = 0) => n + 1)
+      session.set('n', 50)
+      await updated
+    })
+    expect(await dataOf(customer)).toEqual({ n: 50 })
+  })
+
+  it('keeps an expiry that is set during a touch', async () => {
+    let now = 1_700_000_000_000
+    const customer = visitor({ clock: () => now })
+    await customer.visit((session) => session.set('n', 0))
+    now += 600_000
+    await customer.visit(async (session) => {
+      session.set('n', 1)
+      const committed = session.commit()
+      session.expire('20 hours')
+      await committed
+    })
+    now += 19 * 3_600_000
+    expect(await dataOf(customer)).toEqual({ n: 1 })
+  })
+})

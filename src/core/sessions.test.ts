@@ -1,6 +1,6 @@
 import { channel } from 'node:diagnostics_channel'
 import * as v from 'valibot'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { Visitor } from '../../test/internal/visitor.ts'
 import { createSessions, type SessionsOptions } from '../index.ts'
 import { memoryStore } from '../stores/memory.ts'
@@ -376,6 +376,29 @@ describe('a failing store', () => {
     await customer.visit((session) => session.set('name', 'x'))
     store.close?.()
     expect((await customer.visit((session) => session.set('name', 'y'))).setCookies).toEqual([])
+  })
+
+  it('that hangs while it opens, or lists, is given up after storeTimeout', async () => {
+    const hang = (): Promise<never> => new Promise(() => {})
+    const opens = managed({ store: { ...storeMethods(memoryStore()), open: hang }, storeTimeout: 0.01 })
+    await expect(opens.visitor().visit((session) => session.set('name', 'x1'))).rejects.toMatchObject({ code: 'ERR_SESSION_STORE', outcome: 'none' })
+    const lists = managed({ store: { ...storeMethods(memoryStore()), find: () => ({ [Symbol.asyncIterator]: () => ({ next: hang, return: hang }) }) }, storeTimeout: 0.01 })
+    await expect(lists.sessions.revokeAll('ann')).rejects.toMatchObject({ code: 'ERR_SESSION_STORE', outcome: 'none' })
+  })
+
+  it('that looks at its signal late sees that nobody waits any more', async () => {
+    const memory = memoryStore()
+    const seen: unknown[] = []
+    const patch: Store['patch'] = async (_id, _patch, options) => {
+      await new Promise((resolve) => { setTimeout(resolve, 30) })
+      seen.push(options?.signal?.aborted)
+      return { status: 'gone' }
+    }
+    const { visitor } = managed({ store: { ...storeMethods(memory), patch }, storeTimeout: 0.01 })
+    const customer = visitor()
+    await customer.visit((session) => session.set('name', 'x1'))
+    await expect(customer.visit((session) => session.set('name', 'x2'))).rejects.toMatchObject({ code: 'ERR_SESSION_STORE' })
+    await vi.waitFor(() => { expect(seen).toEqual([true]) })
   })
 
   it('that hangs is given up after storeTimeout', async () => {

@@ -55,17 +55,17 @@ export class StoreGuard {
   }
 
   async *find(term: string): AsyncIterable<SessionId> {
-    await this.open()
+    await this.#waitForOpen()
     const { store } = this
     if (store.find === undefined) throw unsupported('find sessions by a value')
-    yield* guarded(store.find(term))
+    yield* guarded(store.find(term), 'find', this.#timeoutMs)
   }
 
   async *list(): AsyncIterable<SessionId> {
-    await this.open()
+    await this.#waitForOpen()
     const { store } = this
     if (store.list === undefined) throw unsupported('list its sessions')
-    yield* guarded(store.list())
+    yield* guarded(store.list(), 'list', this.#timeoutMs)
   }
 
   watch(id: SessionId, onEnd: () => void): (() => void) | undefined {
@@ -127,10 +127,13 @@ export class StoreGuard {
 /** The options of one call. Its abort controller is made only for a store that asks for the signal. */
 class Call implements CallOptions {
   #controller: AbortController | undefined
+  #abort: { readonly reason: unknown } | undefined
   readonly fresh?: boolean
 
   get signal(): AbortSignal {
     this.#controller ??= new AbortController()
+    // A store may ask only when it gets to work, which can be after core has stopped waiting.
+    if (this.#abort !== undefined) this.#controller.abort(this.#abort.reason)
     return this.#controller.signal
   }
 
@@ -139,6 +142,7 @@ class Call implements CallOptions {
   }
 
   abort(reason: unknown): void {
+    this.#abort = { reason }
     this.#controller?.abort(reason)
   }
 }
@@ -157,11 +161,25 @@ function limited<T>(answer: PromiseLike<T>, call: Call, name: string, outcome: '
   })
 }
 
-async function* guarded(ids: AsyncIterable<SessionId>): AsyncIterable<SessionId> {
+// Each step is limited in time, not the whole: a listing may be long.
+async function* guarded(ids: AsyncIterable<SessionId>, name: string, timeoutMs: number): AsyncIterable<SessionId> {
+  const steps = ids[Symbol.asyncIterator]()
+  let left = true
   try {
-    yield* ids
-  } catch (error) {
-    throw storeError('find', 'none', error)
+    for (;;) {
+      const step = await limited(steps.next(), new Call(), name, 'none', timeoutMs).catch((error: unknown) => {
+        // An iterator that hangs would hang in its return as well.
+        left = false
+        throw error
+      })
+      if (step.done === true) {
+        left = false
+        return
+      }
+      yield step.value
+    }
+  } finally {
+    if (left) await steps.return?.()
   }
 }
 

@@ -70,6 +70,23 @@ describe('a handler that goes on while the store is at work', () => {
     expect(await dataOf(customer)).toEqual({ n: 50 })
   })
 
+  it('reads once for all who load lazily at once', async () => {
+    const customer = visitor({ load: 'lazy' })
+    await customer.visit(async (session) => { await session.load(); session.set('n', 1) })
+    const { session } = await customer.begin()
+    const read = async (): Promise<number | undefined> => (await session.load()).get('n')
+    expect(await Promise.all([read(), read()])).toEqual([1, 1])
+  })
+
+  it('stays not loaded when loading fails', async () => {
+    const store = slowStore()
+    const customer = visitor({ load: 'lazy', store: { ...store, read: () => Promise.reject(new Error('down')) } })
+    customer.take([`__Host-sid=${'a'.repeat(22)}.${'b'.repeat(43)}`])
+    const { session } = await customer.begin()
+    await expect(session.load()).rejects.toMatchObject({ code: 'ERR_SESSION_STORE' })
+    expect(() => session.set('n', 1)).toThrow(expect.objectContaining({ code: 'ERR_SESSION_NOT_LOADED' }))
+  })
+
   it('keeps an expiry that is set during a touch', async () => {
     let now = 1_700_000_000_000
     const customer = visitor({ clock: () => now })

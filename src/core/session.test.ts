@@ -511,6 +511,47 @@ describe('discard, release, lazy loading', () => {
     })
   })
 
+  it('ends what it destroys after a release', async () => {
+    const { sessions, visitor } = shop()
+    const customer = visitor()
+    const { result: id } = await customer.visit((session) => { session.set('views', 1); return session.id })
+    const { setCookies } = await customer.visit(async (session) => { await session.release(); await session.destroy() })
+    expect(setCookies[0]).toMatch(/Max-Age=0/)
+    expect(await sessions.load({ id })).toBeUndefined()
+  })
+
+  it('finds a session without a token again after a release', async () => {
+    const { sessions } = shop()
+    const { id } = await sessions.create()
+    const worker = await sessions.load({ id })
+    await worker?.release()
+    await worker?.load()
+    worker?.set('views', 2)
+    await worker?.commit()
+    expect((await sessions.load({ id }))?.get('views')).toBe(2)
+  })
+
+  it('holds nothing of a session that ended before it was read again', async () => {
+    const { sessions, visitor } = shop()
+    const customer = visitor()
+    await customer.visit((session) => session.login('ann'))
+    const { session } = await customer.begin()
+    await sessions.revoke(session.id)
+    await session.load({ fresh: true })
+    expect([session.owner, session.keys()]).toEqual([undefined, []])
+    session.set('views', 1)
+    expect(await session.commit()).toBe('gone')
+  })
+
+  it('takes back an expiry that has passed, but not an end', async () => {
+    const customer = shop().visitor()
+    await customer.visit((session) => session.set('views', 1))
+    await customer.visit((session) => { session.expire('-1 s'); session.expire('1 hour') })
+    expect((await customer.visit((session) => session.get('views'))).result).toBe(1)
+    await customer.visit((session) => { session.data = null; session.expire('1 hour') })
+    expect(customer.token).toBeUndefined()
+  })
+
   it('forces and cancels a commit through isChanged', async () => {
     const { visitor, named } = shop()
     const customer = visitor()

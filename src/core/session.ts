@@ -165,7 +165,7 @@ export class Session<Data extends object = Record<string, unknown>> extends Seal
 
   set data(data: Partial<Data> | null | undefined) {
     this.#data.clear()
-    if (data === null || data === undefined) this.#life.endAtCommit = true
+    if (data === null || data === undefined) this.#life.endAtCommit = 'destroyed'
     else for (const [key, value] of Object.entries(data)) this.#data.set(key, value)
   }
 
@@ -229,7 +229,7 @@ export class Session<Data extends object = Record<string, unknown>> extends Seal
   /** Ends the session for good, here and in every request that still runs, and clears the cookie. A write after it begins a new session. */
   async destroy(): Promise<void> {
     const life = this.#life
-    if (life.status === 'unloaded') await this.load()
+    if (!this.isLoaded) await this.load()
     await life.exclusive(async () => life.end('destroyed'))
   }
 
@@ -267,9 +267,10 @@ export class Session<Data extends object = Record<string, unknown>> extends Seal
     }
     const at = parseInstant(when, life.core.now(), 'expire')
     if (at <= life.core.now()) {
-      life.endAtCommit = true
+      life.endAtCommit ||= 'expired'
       return undefined
     }
+    if (life.endAtCommit === 'expired') life.endAtCommit = false
     life.forWriting().write(OWN_EXPIRY, when)
     return life.setDeadline(at)
   }
@@ -277,7 +278,7 @@ export class Session<Data extends object = Record<string, unknown>> extends Seal
   /** Reads the session now: needed with `load: 'lazy'` and after {@link release}. With `fresh`, reads it again and forgets what this request changed. */
   async load(options: { readonly fresh?: boolean } = {}): Promise<this> {
     const life = this.#life
-    const first = life.status === 'unloaded'
+    const first = life.status === 'unloaded' && life.loading === undefined
     await life.core.reload(life, options.fresh === true)
     if (first) await arrive(life)
     return this

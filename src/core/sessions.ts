@@ -2,7 +2,7 @@ import { encodeValue } from './codec.ts'
 import { deadlineAfterTouch } from './deadlines.ts'
 import { SessionError, isSessionError } from './errors.ts'
 import { EVENT_NAMES, Events, type Listener, type SessionEventName } from './events.ts'
-import { andThen } from './internal/awaitable.ts'
+import { andThen, isPromise } from './internal/awaitable.ts'
 import { EndRegistry } from './internal/end-registry.ts'
 import { finish, type Outcome } from './internal/finish.ts'
 import { writeWatermark } from './internal/identity.ts'
@@ -162,15 +162,30 @@ class Manager<Data extends object> implements Sessions<Data>, Core {
   }
 
   reload(life: Life, fresh: boolean): Awaitable<void> {
-    if (life.status === 'unloaded' && life.exchange !== undefined) {
-      life.status = 'absent'
-      return attach(life, offersOf(this, life.exchange), fresh)
+    if (life.loading !== undefined) return life.loading
+    const loading = this.#reload(life, fresh)
+    if (!isPromise(loading)) return undefined
+    const settled = (): void => { life.loading = undefined }
+    life.loading = Promise.resolve(loading)
+    life.loading.then(settled, settled)
+    return life.loading
+  }
+
+  #reload(life: Life, fresh: boolean): Awaitable<void> {
+    const { status, exchange } = life
+    if (status === 'unloaded' && exchange !== undefined) {
+      // Not loaded until it is: a failure, or somebody who does not wait, must not find an empty session.
+      return andThen(attach(life, offersOf(this, exchange), fresh), () => { if (life.status === 'unloaded') life.status = 'absent' })
     }
-    if (!fresh && life.status !== 'released') return undefined
-    if (life.status === 'released') life.becomeBlank('absent')
-    const token = life.token === undefined ? undefined : this.settings.tokens.parse(life.token)
-    if (token === undefined || life.token === undefined) return life.status === 'live' ? this.#reread(life) : undefined
-    return attach(life, [{ token, text: life.token, transport: life.transport }], fresh)
+    if (!fresh && status !== 'released') return undefined
+    const { token: text } = life
+    const token = text === undefined ? undefined : this.settings.tokens.parse(text)
+    if (text !== undefined && token !== undefined) {
+      return andThen(attach(life, [{ token, text, transport: life.transport }], fresh), () => { if (life.status === 'released') life.becomeBlank('absent') })
+    }
+    if (status === 'live' || life.wasLive) return this.#reread(life)
+    if (status === 'released') life.becomeBlank('absent')
+    return undefined
   }
 
   get onStart(): readonly StartHook<Data>[] {

@@ -70,8 +70,8 @@ export class Life implements CopyContext {
   copy: WorkingCopy
   /** A commit is wanted though nothing changed. */
   forced = false
-  /** Ends the session at the commit: `session.data = null`, or an expiry that has passed. */
-  endAtCommit = false
+  /** Ends the session at the commit: `session.data = null`, or an expiry that has passed, which a later `expire` takes back. */
+  endAtCommit: false | 'destroyed' | 'expired' = false
   /** Nothing is committed at the end of the request. */
   discarded = false
   /** Something was stored by this request. */
@@ -84,6 +84,10 @@ export class Life implements CopyContext {
   finished = false
   /** The commit at the end of the request failed; it is not tried again for the error response. */
   commitFailed = false
+  /** The read that is under way: whoever asks meanwhile waits for the same. */
+  loading: Promise<void> | undefined
+  /** It was stored when it was released. */
+  wasLive = false
   #id: SessionId | undefined
   /** The nonce of the newest patch that this request knows of. */
   nonce = ''
@@ -129,15 +133,19 @@ export class Life implements CopyContext {
     this.guard = guard
     this.status = 'live'
     this.isNew = false
+    this.wasLive = false
     this.copy = new WorkingCopy(record.entries, this)
     this.#takeHead(record)
   }
 
   /** Nothing is stored and nothing changed; the next write begins a session with an id of its own. */
   becomeBlank(status: Status): void {
+    const isReleased = status === 'released'
+    this.wasLive = isReleased && this.status === 'live'
     this.status = status
-    this.guard = undefined
-    this.#id = status === 'ended' || status === 'gone' ? this.#id : undefined
+    // Kept when released, since one that was reached by its id has no token to find it again.
+    this.guard = isReleased ? this.guard : undefined
+    this.#id = status === 'ended' || status === 'gone' || isReleased ? this.#id : undefined
     this.isNew = true
     this.forced = false
     this.endAtCommit = false
@@ -181,7 +189,7 @@ export class Life implements CopyContext {
   }
 
   get isChanged(): boolean {
-    return this.forced || this.endAtCommit || this.#ownDeadline !== undefined || this.copy.isChanged()
+    return this.forced || this.endAtCommit !== false || this.#ownDeadline !== undefined || this.copy.isChanged()
   }
 
   /** Runs one identity operation or update after the other. */
@@ -198,7 +206,7 @@ export class Life implements CopyContext {
 
   /** Stores what changed, of one key or of all. Creates when there is something to keep; touches when that is due. */
   commit(only?: EntryKey): Awaitable<CommitResult> {
-    if (this.endAtCommit) return this.end('destroyed')
+    if (this.endAtCommit !== false) return this.end('destroyed')
     if (this.status === 'live') return this.#commitLive(only)
     if (this.status === 'unloaded' || this.status === 'released') return 'ok'
     if (!this.isChanged) return 'ok'

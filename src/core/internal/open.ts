@@ -53,6 +53,8 @@ function firstThatFits(life: Life, offers: readonly Offer[], at: number, fresh: 
 }
 
 function take(life: Life, finding: Finding): Awaitable<void> {
+  // Read again, and it is no more: what this request still holds of it is nobody's.
+  if (finding.kind !== 'live' && life.status === 'live') life.becomeBlank('gone')
   if (finding.kind === 'unknown') return undefined
   life.transport = finding.offer.transport
   if (finding.kind === 'live') {

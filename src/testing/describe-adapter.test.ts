@@ -153,6 +153,7 @@ const mistakes: readonly { readonly name: string; readonly mistake: Mistake; rea
       'sends the new cookie of a regenerate, and the clearing one of a destroy, on the error of a handler that throws after it',
       'sends the cookie of a login on the error when the commit after it fails, with onThrow: "discard"',
       'sends the cookie of a login on the error when the commit after it fails, with onThrow: "keep"',
+      'stores what a handler changed before it threw when onThrow is "keep"',
     ],
   },
 ]

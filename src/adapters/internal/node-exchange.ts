@@ -38,7 +38,7 @@ export class NodeExchange implements Exchange {
 
   header(name: string): string | undefined {
     const value = this.request.headers[name]
-    return Array.isArray(value) ? value.join(name === 'cookie' ? '; ' : ', ') : value
+    return Array.isArray(value) ? value.join(', ') : value
   }
 
   responseHeader(name: string): string | undefined {

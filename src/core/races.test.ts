@@ -1,0 +1,82 @@
+import { describe, expect, it } from 'vitest'
+import { Visitor } from '../../test/internal/visitor.ts'
+import { createSessions } from '../index.ts'
+import { memoryStore } from '../stores/memory.ts'
+import { holdable } from '../testing/race-kit.ts'
+
+interface Data {
+  cart: string[]
+  name: string
+}
+
+function shop() {
+  const store = holdable(memoryStore())
+  const sessions = createSessions<Data>({ store, sweepEvery: 'never' })
+  return { store, sessions, visitor: () => new Visitor<Data>(sessions) }
+}
+
+describe('held between two steps', () => {
+  it.each(['before', 'after'] as const)('a rotation that overlaps a revocation (%s its patch) brings nothing back', async (when) => {
+    const { store, sessions, visitor } = shop()
+    const customer = visitor()
+    await customer.visit((session) => session.set('name', 'ada'))
+    const request = await customer.begin()
+    const held = store.hold('patch', { when })
+    const rotation = request.session.regenerate()
+    await held.reached
+    await sessions.revoke(request.session.id)
+    held.release()
+    await rotation
+    await request.finish()
+    expect(await sessions.load({ id: request.session.id })).toBeUndefined()
+    expect((await customer.visit((session) => session.get('name'))).result).toBeUndefined()
+  })
+
+  it('a login that overlaps a logout of the same session leaves the visitor logged in, in a session of its own', async () => {
+    const { store, sessions, visitor } = shop()
+    const customer = visitor()
+    await customer.visit((session) => session.set('name', 'ada'))
+    const [one, two] = [await customer.begin(), await customer.begin()]
+    const held = store.hold('patch', { when: 'before' })
+    const login = one.session.login('ada')
+    await held.reached
+    await two.session.logout()
+    held.release()
+    expect(await login).toBe('ok')
+    await two.finish()
+    await one.finish()
+    expect((await customer.visit((session) => [session.owner, session.toObject()])).result).toEqual(['ada', {}])
+    expect(await sessions.load({ id: two.session.id })).toBeUndefined()
+  })
+
+  it('a commit that overlaps a logout writes nothing', async () => {
+    const { store, sessions, visitor } = shop()
+    const customer = visitor()
+    await customer.visit((session) => session.login('ada'))
+    const [slow, quick] = [await customer.begin(), await customer.begin()]
+    const { id } = slow.session
+    slow.session.set('name', 'late')
+    const held = store.hold('patch', { when: 'before' })
+    const committed = slow.finish()
+    await held.reached
+    await quick.session.logout()
+    await quick.finish()
+    held.release()
+    expect(await committed).toEqual([])
+    expect(await sessions.load({ id })).toBeUndefined()
+  })
+
+  it('a session found by value that is revoked in between is not written to', async () => {
+    const { store, sessions } = shop()
+    const session = await sessions.findOrCreate('name', 'job')
+    session.set('cart', ['late'])
+    const held = store.hold('patch', { when: 'before' })
+    const committed = session.commit()
+    await held.reached
+    await sessions.revoke(session.id)
+    const next = await sessions.findOrCreate('name', 'job')
+    held.release()
+    expect(await committed).toBe('gone')
+    expect((await next.load({ fresh: true })).has('cart')).toBe(false)
+  })
+})

@@ -85,7 +85,7 @@ export async function startServer(options: StartOptions): Promise<ServerProcess>
 }
 
 function launch({ command, args, cwd, env, uid, gid, stopSignal = 'SIGTERM' }: StartOptions): ServerProcess {
-  const child = spawn(command, args, {
+  const child = spawn(...boundToUs(command, args), {
     stdio: ['ignore', 'pipe', 'pipe'],
     ...(cwd !== undefined && { cwd }),
     ...(env !== undefined && { env }),
@@ -114,6 +114,13 @@ function launch({ command, args, cwd, env, uid, gid, stopSignal = 'SIGTERM' }: S
       clearTimeout(patience)
     },
   }
+}
+
+// A test run that is killed runs no handler, so where Linux can it is told to kill the server then.
+const setpriv = process.platform === 'linux' ? findBinary('setpriv') : undefined
+
+function boundToUs(command: string, args: readonly string[]): [string, readonly string[]] {
+  return setpriv === undefined ? [command, args] : [setpriv, ['--pdeathsig', 'KILL', command, ...args]]
 }
 
 function collect(child: ChildProcess): () => string {

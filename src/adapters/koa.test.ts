@@ -2,8 +2,9 @@ import { createServer } from 'node:http'
 import { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import Koa from 'koa'
-import { describe, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { listen } from '../../test/adapters/node-server.ts'
+import { createSessions } from '../index.ts'
 import type { Session } from '../core/session.ts'
 import { describeAdapter, type AdapterFixture } from '../testing/describe-adapter.ts'
 import { koaSession, type KoaSessionContext } from './koa.ts'
@@ -23,3 +24,21 @@ function application({ sessions, second, answer }: AdapterFixture) {
 }
 
 describeAdapter({ describe, it }, 'koa', (fixture) => listen(createServer(application(fixture))), { lacks: ['node-response'] })
+
+it('gives nobody the token of another visitor whose request threw the same error', async () => {
+  const forbidden = Object.assign(new Error('forbidden'), { status: 403 })
+  const app = new Koa<Koa.DefaultState, KoaSessionContext>()
+  app.silent = true
+  app.use(koaSession(createSessions({ sweepEvery: 'never' }))).use(async ({ path, session }) => {
+    if (path === '/login') await session.login('ann')
+    throw forbidden
+  })
+  const site = await listen(createServer(app.callback()))
+  try {
+    const [mine, yours] = [await fetch(new URL('/login', site.origin)), await fetch(site.origin)]
+    expect([mine.status, mine.headers.getSetCookie().length]).toEqual([403, 1])
+    expect([yours.status, yours.headers.getSetCookie()]).toEqual([403, []])
+  } finally {
+    await site.close()
+  }
+})

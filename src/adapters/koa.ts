@@ -15,6 +15,8 @@ export interface KoaContext {
   readonly secure: boolean
   readonly status: number
   readonly state: object
+  /** Answers an error that no middleware has caught. */
+  onerror?(error: Error): void
 }
 
 export interface KoaSessionOptions {
@@ -47,7 +49,8 @@ export function koaSession<Data extends object>(
     } catch (error) {
       await sessions.finish(session, { failed: true })
       exchange.headSent = true
-      throw withCookies(error, exchange.cookies)
+      if (exchange.cookies.length > 0) answerWithCookies(context, exchange.cookies)
+      throw error
     }
   }
 }
@@ -73,10 +76,27 @@ class KoaExchange extends NodeExchange {
   }
 }
 
-// Koa takes every header off before it answers an error, and puts on those that the error names.
-function withCookies(error: unknown, cookies: readonly string[]): unknown {
-  if (typeof error !== 'object' || error === null || cookies.length === 0) return error
+// Koa takes every header off before it answers an error, and puts on those that the error names. They are the error's only
+// while it is answered: an application may throw the same object for every visitor, and the next would get this one's token.
+function answerWithCookies(context: KoaContext, cookies: readonly string[]): void {
+  const { onerror } = context
+  if (typeof onerror !== 'function') return
+  const answer = (error: unknown): void => {
+    if (!(error instanceof Error)) return void Reflect.apply(onerror, context, [error])
+    const before = Object.getOwnPropertyDescriptor(error, 'headers')
+    const isSet = Reflect.defineProperty(error, 'headers', { value: withCookies(error, cookies), configurable: true, enumerable: true, writable: true })
+    try {
+      Reflect.apply(onerror, context, [error])
+    } finally {
+      if (isSet && before === undefined) Reflect.deleteProperty(error, 'headers')
+      else if (isSet && before !== undefined) Object.defineProperty(error, 'headers', before)
+    }
+  }
+  Object.defineProperty(context, 'onerror', { value: answer, configurable: true, writable: true })
+}
+
+function withCookies(error: Error, cookies: readonly string[]): Record<string, unknown> {
   const headers: Record<string, unknown> = { ...('headers' in error && typeof error.headers === 'object' ? error.headers : {}) }
   const others = headers['Set-Cookie']
-  return Object.assign(error, { headers: { ...headers, 'Set-Cookie': [...(Array.isArray(others) ? others : []), ...cookies], 'Cache-Control': 'no-store' } })
+  return { ...headers, 'Set-Cookie': [...(Array.isArray(others) ? others : []), ...cookies], 'Cache-Control': 'no-store' }
 }

@@ -67,10 +67,15 @@ export class Events {
 
   // A listener that throws must not fail the visitor's request.
   #call(name: SessionEventName, listener: Listener, event: SessionEvent): void {
-    try {
-      listener(event)
-    } catch (error) {
+    const failed = (error: unknown): void => {
       if (name !== 'error') this.emit('error', { reason: `a listener of "${name}" threw`, error })
+    }
+    try {
+      const answer: unknown = listener(event)
+      // An asynchronous one must not end the process either.
+      if (answer instanceof Promise) answer.catch(failed)
+    } catch (error) {
+      failed(error)
     }
   }
 }

@@ -401,10 +401,43 @@ describe('a failing store', () => {
     await vi.waitFor(() => { expect(seen).toEqual([true]) })
   })
 
+  it('does not exist for what is no token and no id', async () => {
+    const { sessions } = managed()
+    for (const junk of ['undefined', 'null', '5', '[]', '{}', '{"id":5}']) {
+      const [from] = junk === 'undefined' ? [undefined] : [JSON.parse(junk)]
+      expect(await sessions.load(from)).toBeUndefined()
+    }
+  })
+
+  it('outlives a listener that rejects', async () => {
+    const { sessions, visitor } = managed()
+    const errors: unknown[] = []
+    sessions.on('error', ({ reason }) => { errors.push(reason) })
+    sessions.on('create', async () => { throw new Error('mine') })
+    await visitor().visit((session) => session.set('name', 'x'))
+    await vi.waitFor(() => { expect(errors).toEqual(['a listener of "create" threw']) })
+  })
+
   it('that hangs is given up after storeTimeout', async () => {
     const store: Store = { ...storeMethods(memoryStore()), read: (_id, options) => new Promise((_resolve, reject) => { options?.signal?.addEventListener('abort', () => reject(new Error('aborted'))) }) }
     const { visitor } = managed({ store, storeTimeout: 0.01 })
     await expect(visitor(`__Host-sid=${'a'.repeat(22)}.${'b'.repeat(43)}`).visit(() => undefined)).rejects.toThrow(/did not answer read within 0.01 s/)
+  })
+
+  it('that fails while a login is checked leaves nobody logged in, though all sessions were revoked meanwhile', async () => {
+    const memory = memoryStore()
+    let step = (): void => {}
+    const store: Store = { ...storeMethods(memory), find: (term) => memory.find(term), read: async (id) => { step(); return memory.read(id) }, patch: async (id, patch) => { await sessions.revokeAll('ann'); step = () => { throw new Error('down') }; return memory.patch(id, patch) } }
+    const { sessions, visitor } = managed({ store })
+    const customer = visitor()
+    await customer.visit((session) => session.set('name', 'x'))
+    const { session, finish } = await customer.begin()
+    await expect(session.login('ann')).rejects.toMatchObject({ code: 'ERR_SESSION_STORE' })
+    step = () => {}
+    expect(session.owner).toBeUndefined()
+    await finish({ failed: true })
+    expect(await sessions.load({ id: session.id })).toBeUndefined()
+    expect((await customer.visit((next) => next.owner)).result).toBeUndefined()
   })
 
   it('that cannot be opened is tried again', async () => {

@@ -211,6 +211,7 @@ class Manager<Data extends object> implements Sessions<Data>, Core {
   // ── outside of requests ──
 
   async load(from: string | { readonly id: SessionId } | { readonly headers: HeadersLike }, { fresh = false }: LoadOptions = {}): Promise<Session<Data> | undefined> {
+    if (from === null || from === undefined) return undefined
     if (typeof from === 'object' && 'headers' in from) return this.#loadFromHeaders(from.headers, fresh)
     if (typeof from === 'object') return this.#loadById(from.id, fresh)
     const token = this.settings.tokens.parse(from)

@@ -42,7 +42,8 @@ export function makeId(random: RandomBytes): SessionId {
 }
 
 function parseToken(text: string): Token | undefined {
-  if (text.length !== TOKEN_LENGTH || text.charCodeAt(22) !== 0x2e) return undefined
+  // Outside of requests the text can be of a message that a visitor sent, and anything.
+  if (typeof text !== 'string' || text.length !== TOKEN_LENGTH || text.charCodeAt(22) !== 0x2e) return undefined
   const id = text.slice(0, 22)
   const secret = text.slice(23)
   return BASE64URL.test(id) && BASE64URL.test(secret) ? { id, secret } : undefined
@@ -50,7 +51,7 @@ function parseToken(text: string): Token | undefined {
 
 /** True for a text with the form of an id. Anything else never reaches a store. */
 export function isId(text: string): boolean {
-  return text.length >= 8 && text.length <= 128 && BASE64URL.test(text)
+  return typeof text === 'string' && text.length >= 8 && text.length <= 128 && BASE64URL.test(text)
 }
 
 export interface CustomTokenOptions {
@@ -66,7 +67,7 @@ export function customTokenFormat({ generateToken, validateToken }: CustomTokenO
   return {
     make: () => checkedToken(generateToken === undefined ? standard.make() : generateToken()),
     parse(text) {
-      if (text.length > 1024) return undefined
+      if (typeof text !== 'string' || text.length > 1024) return undefined
       const token = validateToken === undefined ? splitToken(text) : validateToken(text)
       return token !== undefined && isId(token.id) ? token : undefined
     },

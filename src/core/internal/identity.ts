@@ -23,12 +23,29 @@ export async function login(life: Life, owner: string, { keep }: LoginOptions): 
   const result = await attachOwner(life, owner, keep)
   if (result === 'gone') return result
   life.core.events.emit('login', { id: life.id, owner })
-  const after = await readWatermark(life.store, owner)
+  const after = await readAgain(life, owner)
   if (after === undefined || after === before) return 'ok'
   // Every session of the owner was revoked while we were logging in; ours may have been missed.
   await life.end('revoked')
   life.status = 'gone'
   return 'gone'
+}
+
+// A login that cannot be checked against a revocation must not count: it is ended, and its token never leaves even if that fails too.
+async function readAgain(life: Life, owner: string): Promise<string | undefined> {
+  try {
+    return await readWatermark(life.store, owner)
+  } catch (error) {
+    try {
+      await life.end('revoked')
+    } catch {
+      // The first failure is the one to tell.
+      life.token = undefined
+      life.handout = 'none'
+    }
+    life.becomeBlank('gone')
+    throw error
+  }
 }
 
 async function attachOwner(life: Life, owner: string, keep: readonly string[] | undefined): Promise<CommitResult> {

@@ -34,6 +34,16 @@ describe('a session in sealed cookies', () => {
     expect((await customer.visit((session) => session.owner)).result).toBeUndefined()
   })
 
+  it('acknowledges no change that comes after the head', async () => {
+    const customer = sealedSessions().visitor()
+    await customer.visit((session) => session.set('note', 'x'))
+    const { session, finish } = await customer.begin()
+    await finish()
+    session.set('note', 'y')
+    await expect(session.commit()).rejects.toMatchObject({ code: 'ERR_SESSION_LATE' })
+    await expect(session.destroy()).rejects.toMatchObject({ code: 'ERR_SESSION_LATE' })
+  })
+
   it('takes a second cookie when it needs one, and clears it when it does not', async () => {
     const { visitor } = sealedSessions()
     const customer = visitor()

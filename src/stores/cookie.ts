@@ -2,6 +2,7 @@ import { SessionError } from '../core/errors.ts'
 import { ATTRIBUTES, checkedAttributes, checkKnown, checkName, cookieNamer, EXPIRED, isSecure, lifetimeOf, serialise, type Attributes, type CookieAttributes } from '../core/internal/cookie-attributes.ts'
 import { cookieValues } from '../core/internal/cookie-values.ts'
 import { OWNER } from '../core/internal/namespaces.ts'
+import { late } from '../core/internal/refusals.ts'
 import { checkedKeys, type KeyList } from '../core/keys.ts'
 import { applyPatch } from '../core/patch.ts'
 import { isLive, parseRecord, stringifyRecord, tombstone, type SessionRecord } from '../core/record.ts'
@@ -39,7 +40,7 @@ export function cookieStore(options: CookieStoreOptions): CookieStore {
     jars.set(exchange, jar)
     return jar
   }
-  return Object.assign((exchange: Exchange) => storeIn(jarOf(exchange), settings), { transport: transportOf(jarOf, settings) })
+  return Object.assign((exchange: Exchange) => storeIn(exchange, jarOf(exchange), settings), { transport: transportOf(jarOf, settings) })
 }
 
 interface Settings {
@@ -81,7 +82,9 @@ function transportOf(jarOf: (exchange: Exchange) => Jar, { attributes, given, na
   }
 }
 
-function storeIn(jar: Jar, { revokedBefore, chunks }: Settings): Store {
+function storeIn(exchange: Exchange, jar: Jar, { revokedBefore, chunks }: Settings): Store {
+  // Nothing is kept but what the response carries: what comes after its head would be lost, and must not be acknowledged.
+  const checkInTime = (): void => { if (exchange.headSent) throw late('change a session that the visitor keeps') }
   const allowed = (record: SessionRecord, before: number | undefined): SessionRecord =>
     before !== undefined && record.createdAt <= before && startedAt(record) <= before ? tombstone(record, 'revoked', before) : record
   return {
@@ -104,11 +107,14 @@ function storeIn(jar: Jar, { revokedBefore, chunks }: Settings): Store {
     patch(id, patch) {
       const applied = applyPatch(jar.id === id ? jar.record : undefined, patch)
       if (applied.status !== 'ok') return applied
+      // That somebody was here may be lost.
+      if (patch.set !== undefined || patch.remove !== undefined || patch.rotateTo !== undefined) checkInTime()
       jar.keep(id, applied.record)
       return { status: 'ok', version: applied.record.version }
     },
     end(id) {
       const was = jar.id === id && jar.record !== undefined
+      if (was) checkInTime()
       if (was) jar.empty()
       return was
     },

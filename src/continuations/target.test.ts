@@ -14,7 +14,7 @@ describe('localTarget', () => {
   it.each([
     'http://evil.example/', 'https://evil.example', 'HTTP://evil.example', '//evil', '///evil', '/\\evil', '\\\\evil', '\\/evil', '\\evil', 'javascript:alert(1)', 'JaVaScRiPt:alert(1)',
     'data:text/html,x', 'mailto:a@evil', 'blob:x', '', ' ', ' /login', '\t/login', 'login', './login', '../login', '?x=1', '#top', 'evil.example', 'http:evil', 'https:/evil', ':80',
-    '/\t/evil', '/\n/evil', '/\r/evil', '\t//evil', '/\u0000/evil', '/a\r\nSet-Cookie: x=1', '/a\u0085b', '/a\u2028b', '\ufeff//evil',
+    '/a?x=\n', '/a?\u0000', '/a#\u007f', '/\t/evil', '/\n/evil', '/\r/evil', '\t//evil', '/\u0000/evil', '/a\r\nSet-Cookie: x=1', '/a\u0085b', '/a\u2028b', '\ufeff//evil',
     '/%2fevil', '/%2Fevil', '/%5cevil', '/%5Cevil', '/%252fevil', '/%25255cevil', '/%09/evil', '/%0d%0aSet-Cookie:x', '/%00', '/a%5cb',
     '/.//evil', '/..//evil', '/a/..//evil', '/a/../..//evil', '/%2e%2e//evil', '/.%2e//evil', '/%2e%2e%2f%2fevil', '/..%2f/evil', '/.%2fevil/../..//x', '/..\\evil', '/a/..\\\\evil',
     `/${'a'.repeat(8192)}`,

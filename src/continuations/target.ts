@@ -32,10 +32,10 @@ function staysLocal(path: string): boolean {
   return false
 }
 
-/** The URL, when it is on the site it is resolved against and its path cannot be taken for a host: dot segments can end in "//". */
+/** The URL, when its path cannot be taken for a host: dot segments can end in "//". */
 function parsed(text: string): URL | undefined {
   const url = URL.parse(text, BASE)
-  return url !== null && url.origin === BASE && LOCAL_PATH.test(url.pathname) ? url : undefined
+  return url !== null && LOCAL_PATH.test(url.pathname) ? url : undefined
 }
 
 function decodedOnce(path: string): string | undefined {

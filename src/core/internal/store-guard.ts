@@ -110,7 +110,7 @@ export class StoreGuard {
     } catch (error) {
       throw storeError(name, outcome, error)
     }
-    return isPromise(answer) ? limited(answer, call, name, outcome, this.#timeoutMs) : answer
+    return isPromise(answer) ? limited(answer, call, name, outcome, name === 'sweep' ? Math.max(this.#timeoutMs, SWEEP_TIMEOUT_MS) : this.#timeoutMs) : answer
   }
 
   // A server that hangs while the store opens must not hang the requests that wait for it.
@@ -123,6 +123,9 @@ export class StoreGuard {
     throw new SessionError('ERR_SESSION_STORE', 'The session store did not open. Look at the error of its first call.', { outcome: 'none' })
   }
 }
+
+// No visitor waits for a sweep, and one by age may have to look at every record.
+const SWEEP_TIMEOUT_MS = 60_000
 
 /** The options of one call. Its abort controller is made only for a store that asks for the signal. */
 class Call implements CallOptions {

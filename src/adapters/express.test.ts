@@ -285,7 +285,7 @@ describe.each([['express 5', express], ['express 4', express4]])('%s', (_name, m
     return listen(createServer(app))
   }, async ({ ask, store }) => {
     expect((await ask('/')).body).toBe('appleERR_SESSION_LATE')
-    expect(store.calls).toEqual([])
+    expect(store.count()).toBe(0)
   }))
 
   it('makes one session when it is mounted twice', onSite(({ sessions }) => {
@@ -295,7 +295,7 @@ describe.each([['express 5', express], ['express 4', express4]])('%s', (_name, m
     return listen(createServer(app))
   }, async ({ ask, store }) => {
     assertSessionCookie(await ask('/twice'))
-    expect(store.calls).toEqual(['create'])
+    expect(store.calls.map(({ method }) => method)).toEqual(['create'])
   }))
 
   it('says so when another middleware has taken its place, and stands beside it under another name', onSite(({ sessions }) => {

@@ -15,7 +15,7 @@ interface Ending {
 const endings: readonly Ending[] = [
   { name: 'a logout', end: (_site, someone) => someone.tab().post('/logout') },
   { name: 'a revocation', end: async ({ sessions }, someone) => sessions.revoke(idOf(someone)) },
-  { name: 'its expiry', end: async ({ advance }) => advance(60 * 60_000) },
+  { name: 'its expiry', end: async ({ advance }) => advance('1 hour') },
   { name: 'a regenerate', end: (_site, someone) => someone.tab().post('/regenerate'), livesOn: true },
   { name: 'a login', end: (_site, someone) => someone.tab().post('/login'), livesOn: true },
 ]

@@ -54,7 +54,7 @@ export const requestCases: readonly AdapterCase[] = [
       const { visitor, advance } = await site({ '/begin': ({ session }) => { session.set('color', 'red'); return session.id }, '/look': look }, { idleTimeout: '30 minutes' })
       const tab = visitor().tab()
       const { text: first } = await tab.post('/begin')
-      advance(60 * 60_000)
+      advance('1 hour')
       const page = await tab.get('/look')
       assertStatus(page, 200)
       assert.equal(page.text, 'undefined')
@@ -77,13 +77,14 @@ export const requestCases: readonly AdapterCase[] = [
     slowStoreOnly: true,
     async run({ site }) {
       const { send, ask, store } = await site((visit) => { begin(visit); return 'too late' })
-      const held = store.hold('create')
+      const [before, after] = [store.hold('create'), store.hold('create', { when: 'after' })]
       const sent = send('/')
-      await held.reached
+      await before.reached
       sent.abort()
       await assert.rejects(sent.answer)
-      held.release()
-      await held.answered
+      before.release()
+      await after.reached
+      after.release()
       assert.equal(await store.size(), 1)
       assertStatus(await ask('/'), 200)
     },

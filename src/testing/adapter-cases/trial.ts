@@ -1,10 +1,11 @@
 import { strict as assert } from 'node:assert'
 import type { Sessions } from '../../core/sessions.ts'
 import type { Awaitable } from '../../core/store.ts'
-import { createSessions, memoryStore, type SessionsOptions } from '../../index.ts'
+import { createSessions, type SessionsOptions } from '../../index.ts'
 import { browser, type Browser, type Page } from '../browser.ts'
+import { movableClock } from '../clock.ts'
 import type { AdapterFixture, Reply, RunningApp, Visit } from '../describe-adapter.ts'
-import { TrialStore } from './trial-store.ts'
+import { trialStore, type TrialStore } from './trial-store.ts'
 import { send, type Answer, type Sent, type WireRequest } from './wire.ts'
 
 /** What an adapter, or the framework it fits, may offer beyond a session. */
@@ -43,8 +44,8 @@ export interface Site {
   send(path: string, request?: WireRequest & { readonly visitor?: Browser }): Sent
   /** Sends a request and waits for the answer. */
   ask(path: string, request?: WireRequest & { readonly visitor?: Browser }): Promise<Answer>
-  /** Moves the clock of the sessions, milliseconds. */
-  advance(ms: number): void
+  /** Moves the clock of the sessions: seconds, or text such as `"30 minutes"`. */
+  advance(duration: number | string): void
   /** Resolves when the application has answered other visitors: whatever it wanted to send before has been sent and has arrived. */
   quiet(): Promise<void>
 }
@@ -70,13 +71,12 @@ async function openSite(
   handler: Handler | Readonly<Record<string, Handler>>, siteOptions: SiteOptions, start: (fixture: AdapterFixture) => Awaitable<RunningApp>,
   { http2, answersAtOnce }: TrialOptions, stops: (() => Awaitable<void>)[],
 ): Promise<Site> {
-  let now = Date.now()
-  const clock = (): number => now
-  const store = new TrialStore(memoryStore(), answersAtOnce)
+  const clock = movableClock()
+  const store = trialStore(answersAtOnce)
   // Long enough for a busy machine: cases hold calls, and none is to end by itself.
   const common = { clock, sweepEvery: 'never', storeTimeout: 60 } as const
   const sessions = createSessions({ ...common, store, ...siteOptions })
-  const second = createSessions({ ...common, store: memoryStore(), cookie: { name: 'second' } })
+  const second = createSessions({ ...common, cookie: { name: 'second' } })
   const thrown: unknown[] = []
   const answer = async (visit: Visit): Promise<Reply> => {
     const { pathname } = new URL(visit.url, 'http://localhost')
@@ -100,7 +100,7 @@ async function openSite(
     visitor: () => browser((request) => fetchOver(request, http2), { clock, origin: app.origin }),
     send: sendTo,
     ask: (path, request) => sendTo(path, request).answer,
-    advance: (ms) => { now += ms },
+    advance: (duration) => clock.advance(duration),
     async quiet() {
       for (let round = 0; round < 3; round += 1) assert.equal((await sendTo(QUIET).answer).status, 200)
     },

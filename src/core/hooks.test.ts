@@ -50,6 +50,26 @@ describe('onAccess', () => {
   })
 })
 
+describe('a failing onAccess', () => {
+  it('fails the request, whose error still carries the cookie of a login', async () => {
+    const sessions = manage({ onAccess: () => { throw new Error('hook') } })
+    const request = await new Visitor(sessions).begin()
+    await request.session.login('ada')
+    await expect(request.finish()).rejects.toThrow('hook')
+    expect(await request.finish({ failed: true })).toHaveLength(1)
+  })
+
+  it('does not take the place of the error that is being answered', async () => {
+    const sessions = manage({ onAccess: async () => { throw new Error('hook') } })
+    const errors: unknown[] = []
+    sessions.on('error', ({ error }) => { errors.push(error) })
+    const request = await new Visitor(sessions).begin()
+    await request.session.login('ada')
+    expect(await request.finish({ failed: true })).toHaveLength(1)
+    expect(errors).toEqual([expect.objectContaining({ message: 'hook' })])
+  })
+})
+
 describe('commit', () => {
   it('immediate stores at each write', async () => {
     const store = memoryStore()

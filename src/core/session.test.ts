@@ -230,6 +230,17 @@ describe('update', () => {
     expect(setCookies).toHaveLength(1)
   })
 
+  it('leaves a key its own expiry', async () => {
+    const { visitor, advance } = shop()
+    const customer = visitor()
+    await customer.visit((session) => session.set('views', 0, { expires: 60 }))
+    await customer.visit((session) => session.update('views', (n = 0) => n + 1))
+    advance(59)
+    expect((await customer.visit((session) => session.get('views'))).result).toBe(1)
+    advance(1)
+    expect((await customer.visit((session) => session.get('views'))).result).toBeUndefined()
+  })
+
   it('resolves to gone when the session has ended', async () => {
     const { visitor, sessions } = shop()
     const customer = visitor()
@@ -427,6 +438,7 @@ describe('an end', () => {
     expect(signal.aborted).toBe(false)
     await sessions.revoke(request.session.id)
     expect(signal.aborted).toBe(true)
+    await customer.visit(async (session) => { session.set('views', 1); await session.commit(); await session.destroy(); expect(session.signal.aborted).toBe(true) })
   })
 
   it('fails the request when that is asked for', async () => {

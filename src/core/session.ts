@@ -319,6 +319,7 @@ function flashNonce(life: Life): () => string {
 
 function endSignal(life: Life): AbortSignal {
   const controller = new AbortController()
+  if (life.status === 'ended' || life.status === 'gone') controller.abort(new SessionError('ERR_SESSION_GONE', 'The session has ended. Stop what was done on its behalf.'))
   if (life.status === 'live') {
     const stop = life.core.onEnd(life.id, () => {
       stop()

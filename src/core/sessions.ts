@@ -154,11 +154,7 @@ class Manager<Data extends object> implements Sessions<Data>, Core {
   finish(session: Session<Data>, outcome: Outcome = {}): Awaitable<void> {
     const life = lifeOf(session)
     const { settled } = life
-    const { onAccess } = this.#hooks
-    const ended = life.finished
-    const finished = settled === undefined ? finish(life, outcome) : settled.then(() => finish(life, outcome))
-    if (onAccess === undefined || ended) return finished
-    return andThen(finished, () => onAccess(session, { stored: life.stored, request: life.exchange?.request }))
+    return settled === undefined ? finish(life, outcome) : settled.then(() => finish(life, outcome))
   }
 
   reload(life: Life, fresh: boolean): Awaitable<void> {
@@ -289,7 +285,8 @@ class Manager<Data extends object> implements Sessions<Data>, Core {
 
   #sessionOf(life: Life): Session<Data> {
     const session = new Session<Data>(life)
-    const { onStart } = this.#hooks
+    const { onStart, onAccess } = this.#hooks
+    if (onAccess !== undefined) life.onAccess = () => onAccess(session, { stored: life.stored, request: life.exchange?.request })
     if (onStart.length > 0) {
       life.beforeCreate = async () => { for (const hook of onStart) await hook(session, { request: life.exchange?.request }) }
     }

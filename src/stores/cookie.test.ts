@@ -140,7 +140,7 @@ describe('a cookie that was tampered with', () => {
     ['empty', () => '__Host-sid='],
     ['only separators', () => '__Host-sid=....;;=;'],
     ['10 MB long', () => `__Host-sid=1.${'a'.repeat(16)}.${'x'.repeat(10_000_000)}`],
-    ['with a flipped letter', (cookie) => cookie.replace(/(.)$/, (last) => (last === 'A' ? 'B' : 'A'))],
+    ['with a flipped letter', (cookie) => `${cookie.slice(0, -20)}${cookie.at(-20) === 'A' ? 'B' : 'A'}${cookie.slice(-19)}`],
     ['with another nonce', (cookie) => cookie.replace(/=1\.(.)/, (_all, first) => `=1.${first === 'A' ? 'B' : 'A'}`)],
     ['that claims a second piece', (cookie) => cookie.replace('=1.', '=2.')],
     ['that claims nine pieces', (cookie) => cookie.replace('=1.', '=9.')],

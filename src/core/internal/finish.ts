@@ -1,7 +1,7 @@
 import { SessionError, isSessionError } from '../errors.ts'
 import type { Awaitable } from '../store.ts'
 import type { Exchange } from '../transport.ts'
-import { isPromise } from './awaitable.ts'
+import { andThen, isPromise } from './awaitable.ts'
 import { isPubliclyCacheable, mayBeShared, vary } from './cacheable.ts'
 import type { Life } from './life.ts'
 import { OWN_EXPIRY } from './namespaces.ts'
@@ -20,7 +20,7 @@ export function finish(life: Life, { status = 200, failed = false }: Outcome): A
   const { commit, commitWhen, onThrow } = life.core.settings
   if (life.commitFailed || (onThrow === 'discard' && (failed || !commitWhen(status)))) {
     life.discard()
-    return seal(life)
+    return sealAfterFailure(life)
   }
   if (life.discarded || commit === 'manual') life.discard()
   let result: Awaitable<unknown>
@@ -33,17 +33,39 @@ export function finish(life: Life, { status = 200, failed = false }: Outcome): A
   return committed(life, result)
 }
 
-function committed(life: Life, result: unknown): void {
+function committed(life: Life, result: unknown): Awaitable<void> {
   if (result === 'gone' && life.core.settings.onGone === 'fail') throw new SessionError('ERR_SESSION_GONE', 'The session ended or its token was replaced while this request ran, so its changes were not stored. Repeat the request.')
-  seal(life)
+  return sealAfterHook(life)
 }
 
-function commitFailed(life: Life, error: unknown): void {
+function commitFailed(life: Life, error: unknown): Awaitable<void> {
   life.commitFailed = true
   life.core.events.emit('error', { ...(life.isNew ? {} : { id: life.id }), error })
   if (life.core.settings.onStoreError === 'fail' || !isSessionError(error, 'ERR_SESSION_STORE')) throw error
   life.discard()
-  seal(life)
+  return sealAfterHook(life)
+}
+
+// The application's hook runs before the head is made: when it fails, an error is answered, and that still carries the cookie.
+function sealAfterHook(life: Life): Awaitable<void> {
+  const { onAccess } = life
+  life.onAccess = undefined
+  return onAccess === undefined ? seal(life) : andThen(onAccess(), () => seal(life))
+}
+
+// An error is being answered already; one of the hook's own must not take its place.
+function sealAfterFailure(life: Life): Awaitable<void> {
+  if (life.onAccess === undefined) return seal(life)
+  const report = (error: unknown): void => {
+    life.core.events.emit('error', { reason: 'onAccess', error })
+    seal(life)
+  }
+  try {
+    const sealed = sealAfterHook(life)
+    return isPromise(sealed) ? sealed.then(undefined, report) : sealed
+  } catch (error) {
+    return report(error)
+  }
 }
 
 // Decided before the commit: a session whose cookie may not be sent is a record that nobody can return to.

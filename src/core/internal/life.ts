@@ -76,6 +76,8 @@ export class Life implements CopyContext {
   discarded = false
   /** Something was stored by this request. */
   stored = false
+  /** Runs once at the end of the request, after the commit and before the head is made. */
+  onAccess: (() => Awaitable<void>) | undefined
   /** Runs before the first record of this request is stored. */
   beforeCreate: (() => Awaitable<void>) | undefined
   /** Run once the session is read, before the handler. */

@@ -8,7 +8,7 @@ import { contended } from './refusals.ts'
 export async function updateEntry<Value>(life: Life, key: EntryKey, change: (value: Value | undefined) => Value): Promise<Value | 'gone'> {
   if (life.status === 'absent' || life.status === 'ended') {
     const value = change(asStored<Value>(life.copy.read(key)))
-    life.copy.write(key, value)
+    life.copy.rewrite(key, value)
     return (await life.create(key)) === 'ok' ? value : 'gone'
   }
   if (life.status !== 'live') return (await life.commit(key), 'gone')

@@ -187,7 +187,17 @@ export class WorkingCopy {
   }
 
   encode(key: EntryKey, value: unknown): string {
-    return joinEntryText(this.#encode(key, value), undefined)
+    return joinEntryText(this.#encode(key, value), this.#expiryOf(key))
+  }
+
+  /** Replaces the value and keeps the expiry that the key has. */
+  rewrite(key: EntryKey, value: unknown): void {
+    this.write(key, value, this.#expiryOf(key))
+  }
+
+  #expiryOf(key: EntryKey): number | undefined {
+    const { expiresAt } = this.#cells?.get(key) ?? splitEntryText(this.#base[key] ?? '')
+    return expiresAt !== undefined && expiresAt > this.#context.now() ? expiresAt : undefined
   }
 
   #settleConflict(key: EntryKey, cell: Cell, theirs: string | undefined): void {

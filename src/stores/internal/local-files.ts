@@ -63,7 +63,7 @@ export function localFiles(): LocalFiles {
     },
     put: (path, bytes) => inFolder(path, () => putFile(path, bytes)),
     ensureFile: (path) => inFolder(path, () => closeSync(openSync(path, 'a', FILE_MODE))),
-    ensureFolder,
+    ensureFolder: (path) => ensureFolder(path),
     link: (from, to) => unless(['EEXIST'], 'exists', () => unless(['ENOENT'], 'missing', () => (linkSync(from, to), 'done'))),
     unlink: (path) => unless(['ENOENT', 'ENOTDIR'], false, () => (unlinkSync(path), true)),
     moveFolder: (from, to) => unless(['ENOTEMPTY', 'EEXIST'], 'occupied', () => unless(['ENOENT'], 'missing', () => (renameSync(from, to), 'done'))),
@@ -121,8 +121,17 @@ function inFolder(path: string, make: () => void, tries = 20): void {
   }
 }
 
-function ensureFolder(path: string): void {
-  mkdirSync(path, { recursive: true, mode: FOLDER_MODE })
+// Not Node's own `recursive`: that never returns where a file system answers ENOENT below a folder that is there.
+function ensureFolder(path: string, tries = 20): void {
+  try {
+    mkdirSync(path, { mode: FOLDER_MODE })
+  } catch (error) {
+    const code = codeOf(error)
+    if (code === 'EEXIST' && statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) return
+    if (code !== 'ENOENT' || tries === 0 || dirname(path) === path) throw error
+    ensureFolder(dirname(path))
+    ensureFolder(path, tries - 1)
+  }
 }
 
 /** The file system's name for a failure, such as `ENOSPC`; empty when it has none. */

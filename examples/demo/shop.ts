@@ -28,9 +28,9 @@ export function shop(store: Store): { app: Express; sessions: Sessions<Shop> } {
   const app = express()
   app.disable('x-powered-by')
   app.use(express.urlencoded({ extended: false }))
-  app.use(expressSession(sessions))
-  // The middleware gives every request its session; this names the shop's type of it.
-  const visitor = (request: Request): Session<Shop> => request.session as Session<object> as Session<Shop>
+  const session = expressSession(sessions)
+  app.use(session)
+  const visitor = (request: Request): Session<Shop> => session.of(request)
 
   // Who has come back from a detour gets the request that was interrupted, with its body, once.
   app.use((request, response, next) => {

@@ -11,7 +11,6 @@ export type SessionErrorCode =
   | 'ERR_SESSION_STORE'
   | 'ERR_SESSION_UNREADABLE'
   | 'ERR_SESSION_UNSUPPORTED'
-  | 'ERR_SESSION_CROSS_SITE'
 
 export interface SessionErrorOptions {
   /** The error of the driver, the codec or the file system that led to this one. */

@@ -209,6 +209,8 @@ interface Change {
   readonly keys: Iterable<string>
 }
 
+/** Each once. */
 function keysOf({ set = [], remove = [] }: Patch): Iterable<string> {
-  return new Set([...set.map(([key]) => key), ...remove])
+  const keys = [...set.map(([key]) => key), ...remove]
+  return keys.length > 1 ? new Set(keys) : keys
 }

@@ -42,11 +42,17 @@ function entriesBytes(entries: Entries): number {
   return bytes + bagBytes(count)
 }
 
-/** How many bytes more the second entries take, when they differ from the first under these keys only. */
+/** How many bytes more the second entries take, when they differ from the first under these keys only, each named once. */
 export function growth(before: Entries, after: Entries, keys: Iterable<string>): number {
-  let bytes = bagBytes(countOf(after)) - bagBytes(countOf(before))
-  for (const key of keys) bytes += entryBytes(key, after[key]) - entryBytes(key, before[key])
-  return bytes
+  let bytes = 0
+  let added = 0
+  for (const key of keys) {
+    bytes += entryBytes(key, after[key]) - entryBytes(key, before[key])
+    added += Number(after[key] !== undefined) - Number(before[key] !== undefined)
+  }
+  if (added === 0) return bytes
+  const count = countOf(after)
+  return bytes + bagBytes(count) - bagBytes(count - added)
 }
 
 function entryBytes(key: string, text: string | undefined): number {

@@ -103,7 +103,7 @@ class FileSessions implements FileStore {
 
   patch(id: SessionId, patch: Patch, options?: PatchOptions): Awaitable<PatchResult> {
     const place = this.#placeOf(id, options?.signal)
-    return place === undefined ? GONE : this.#run(this.#weighed(place, this.#patched(place, patch)))
+    return place === undefined ? GONE : this.#run(this.#weighed(place, this.#patched(place, patch, options?.signal)))
   }
 
   end(id: SessionId, because: EndReason, at: number): Awaitable<boolean> {
@@ -131,9 +131,13 @@ class FileSessions implements FileStore {
     return this.#sweep(what, limit)
   }
 
-  *#patched(place: Place, patch: Patch): Steps<PatchResult> {
-    const terms = patch.index ?? []
-    const made = yield* this.#folders.commit(place, { patch }, (log) => this.#index.add(terms, place.name, incarnationOf(log.name)))
+  *#patched(place: Place, patch: Patch, signal: AbortSignal | undefined): Steps<PatchResult> {
+    const index = this.#index
+    const made = yield* this.#folders.commit(place, { patch }, function* (log) {
+      if (patch.index !== undefined) yield* index.add(patch.index, place.name, incarnationOf(log.name))
+      // With durability `power` that took a while.
+      assertInTime(signal)
+    })
     if (made === undefined) return GONE
     if (made.verdict.status === 'ok') yield* this.#quietly(this.#tidied(place, made))
     return made.verdict
@@ -197,13 +201,18 @@ class FileSessions implements FileStore {
 
   #placeOf(id: SessionId, signal?: AbortSignal): Place | undefined {
     this.#assertOpen()
-    if (signal?.aborted === true) throw new SessionError('ERR_SESSION_STORE', 'The file store was called with a signal that had fired; nothing was changed. Give the call more time.', { cause: signal.reason, outcome: 'none' })
+    assertInTime(signal)
     return this.#places.of(id)
   }
 
   #assertOpen(): void {
     if (this.#closed) throw new SessionError('ERR_SESSION_STORE', 'The file store was called after it had been closed; nothing was changed. Make a new one with fileStore.', { outcome: 'none' })
   }
+}
+
+function assertInTime(signal: AbortSignal | undefined): void {
+  if (signal?.aborted !== true) return
+  throw new SessionError('ERR_SESSION_STORE', 'A call of the file store was given up before it had changed anything. Give it more time (storeTimeout), or look at what keeps the disk busy.', { cause: signal.reason, outcome: 'none' })
 }
 
 const JSON_SERIALIZER: RecordSerializer = { stringify: stringifyRecord, parse: (text) => JSON.parse(text) }

@@ -93,6 +93,37 @@ export function hold(makeScene: () => Scene, { kill = false } = {}): number {
   }
 }
 
+/**
+ * Of two processes: the second makes some steps, then the first some, then the second comes to its end, and then
+ * the first. Runs that for every two numbers of steps, and answers how many that were.
+ */
+export function holdBoth(makeScene: () => Scene): number {
+  let runs = 0
+  for (let second = 0, more = true; more; second += 1) {
+    for (let first = 1; ; first += 1) {
+      const scene = makeScene()
+      const cast = new Cast(scene)
+      const order: number[] = []
+      const run = (actor: number, count: number): void => {
+        for (let n = 0; n < count && cast.next.has(actor); n += 1) {
+          order.push(actor)
+          cast.step(actor)
+        }
+      }
+      run(1, second)
+      more = cast.next.has(1)
+      run(0, first)
+      const isHeld = cast.next.has(0)
+      run(1, Infinity)
+      run(0, Infinity)
+      checked(scene, cast, order)
+      runs += 1
+      if (!isHeld) break
+    }
+  }
+  return runs
+}
+
 /** Plays one order that {@link interleave} reported, in a scene made in another way. */
 export function replayOrder(scene: Scene, order: readonly number[], killAt?: number): readonly unknown[] {
   const cast = new Cast(scene, killAt)

@@ -80,7 +80,9 @@ export function memoryFiles(): LocalFiles {
     },
     ensureFile: (path) => {
       const folder = ensureFolder(dirname(path))
-      if (!folder.names.has(nameIn(path))) folder.names.set(nameIn(path), { bytes: Buffer.alloc(0) })
+      if (folder.names.has(nameIn(path))) return false
+      folder.names.set(nameIn(path), { bytes: Buffer.alloc(0) })
+      return true
     },
     ensureFolder,
     link: (from, to) => {

@@ -3,7 +3,7 @@ import { dirname } from 'node:path'
 import type { SessionId } from '../../core/record.ts'
 import { idOfName, inShard, nameOfTerm, type ShardDepth } from './file-names.ts'
 import { codeOf, fileFailure, type LocalFiles } from './local-files.ts'
-import type { Steps } from './steps.ts'
+import { flushUp, type Steps } from './steps.ts'
 
 /*
  * The index: a folder for each term, and in it an empty file `<name of the id>.<incarnation>` for each record.
@@ -42,15 +42,10 @@ export function fileIndex({ files, folder, shards, flush }: IndexOptions): FileI
   function* add(terms: readonly string[], name: string, incarnation: string): Steps<void> {
     for (const term of terms) {
       yield 'add to index'
-      files.ensureFile(`${folderOf(term)}/${name}.${incarnation}`)
-      if (flush) yield* flushFolders(folderOf(term))
+      const isNew = files.ensureFile(`${folderOf(term)}/${name}.${incarnation}`)
+      // One that is there may have been made a moment ago by a process that has not flushed it yet.
+      if (flush) yield* isNew ? flushUp(folderOf(term), dirname(folder)) : flushUp(folderOf(term), folderOf(term))
     }
-  }
-
-  /** From the term's folder up: any of them may be new. */
-  function* flushFolders(path: string): Steps<void> {
-    for (let each = path; each.length > dirname(folder).length; each = dirname(each)) yield { flush: each }
-    yield { flush: dirname(folder) }
   }
 
   function* remove(terms: readonly string[], name: string, incarnation: string): Steps<void> {

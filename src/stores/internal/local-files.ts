@@ -23,8 +23,8 @@ export interface LocalFiles {
   times(path: string): { readonly modified: number; readonly changed: number } | undefined
   /** Makes a file that must not be there yet, with its folder. Leaves nothing behind when it fails. */
   put(path: string, bytes: Buffer): void
-  /** Makes an empty file, with its folder, unless it is there. */
-  ensureFile(path: string): void
+  /** Makes an empty file, with its folder, unless it is there. True when it was made. */
+  ensureFile(path: string): boolean
   /** Makes a folder and those above it, unless they are there. */
   ensureFolder(path: string): void
   /** A second name for a file. Never replaces one. */
@@ -62,7 +62,11 @@ export function localFiles(): LocalFiles {
       return found && { modified: found.mtimeMs, changed: found.ctimeMs }
     },
     put: (path, bytes) => inFolder(path, () => putFile(path, bytes)),
-    ensureFile: (path) => inFolder(path, () => closeSync(openSync(path, 'a', FILE_MODE))),
+    ensureFile: (path) => {
+      if (existsSync(path)) return false
+      inFolder(path, () => closeSync(openSync(path, 'a', FILE_MODE)))
+      return true
+    },
     ensureFolder: (path) => ensureFolder(path),
     link: (from, to) => unless(['EEXIST'], 'exists', () => unless(['ENOENT'], 'missing', () => (linkSync(from, to), 'done'))),
     unlink: (path) => unless(['ENOENT', 'ENOTDIR'], false, () => (unlinkSync(path), true)),

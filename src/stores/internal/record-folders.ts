@@ -5,7 +5,7 @@ import { isLive, type SessionRecord } from '../../core/record.ts'
 import { isLogName, logName, nextLogName, parseLogName, previousLogName } from './file-names.ts'
 import { codeOf, fileFailure, type LocalFiles } from './local-files.ts'
 import { decodeBase, encodeBase, encodeLine, isPast, judge, replay, type Change, type DropRule, type LogState, type RecordSerializer, type Verdict } from './record-log.ts'
-import type { Steps } from './steps.ts'
+import { flushUp, type Steps } from './steps.ts'
 
 /*
  * How processes share a record without a lock.
@@ -336,19 +336,22 @@ export function recordFolders({ files, serializer, drafts, flush }: FolderOption
   /** False when something has the place, or the draft was swept away. */
   function* moveIn(place: Place, draft: string): Steps<boolean> {
     yield 'move'
+    const shard = dirname(place.folder)
     let moved = files.moveFolder(draft, place.folder)
+    let top = shard
     if (moved === 'missing') {
-      files.ensureFolder(dirname(place.folder))
+      files.ensureFolder(shard)
+      top = dirname(dirname(drafts))
       yield 'move'
       moved = files.moveFolder(draft, place.folder)
     }
-    if (moved === 'done' && flush) yield* flushNew(place)
+    if (moved === 'done' && flush) yield* flushNew(place, top)
     return moved === 'done'
   }
 
-  function* flushNew(place: Place): Steps<void> {
+  function* flushNew(place: Place, top: string): Steps<void> {
     try {
-      yield { flush: dirname(place.folder) }
+      yield* flushUp(dirname(place.folder), top)
     } catch (error) {
       throw fileFailure(error, place.folder, 'unknown')
     }

@@ -1,4 +1,5 @@
 import { close, fsync, open } from 'node:fs'
+import { dirname } from 'node:path'
 import { promisify } from 'node:util'
 
 /** What must be on the disk before an operation goes on: a descriptor, or the path of a file or folder. */
@@ -14,6 +15,12 @@ export type Step = string | Flush
  * disturb. So a test can run every interleaving of two operations, and break one off between any two steps.
  */
 export type Steps<T> = Generator<Step, T, undefined>
+
+/** Waits until a folder and those above it are on the disk, up to `top`: each of them may be new. */
+export function* flushUp(folder: string, top: string): Steps<void> {
+  for (let each = folder; each.length > top.length; each = dirname(each)) yield { flush: each }
+  yield { flush: top }
+}
 
 /** Runs an operation to its end at once. */
 export function finish<T>(steps: Steps<T>): T {

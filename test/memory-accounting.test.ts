@@ -25,11 +25,11 @@ function measure(kind: string): Measurement {
 
 describe('the memory store’s account', () => {
   for (const kind of ['plain', 'eight keys', 'owned', 'wide']) {
-    it(`is within 15 % of what the heap grows by: ${kind}`, { timeout: 300_000 }, () => {
+    it(`is within 10 % of what the heap grows by: ${kind}`, { timeout: 300_000 }, () => {
       const { size, grown, accounted, overhead } = measure(kind)
       expect(size).toBe(sessions)
-      expect(accounted / grown).toBeGreaterThan(0.85)
-      expect(accounted / grown).toBeLessThan(1.15)
+      expect(accounted / grown).toBeGreaterThan(0.9)
+      expect(accounted / grown).toBeLessThan(1.1)
       if (kind === 'plain') expect(overhead).toBeLessThanOrEqual(400)
     })
   }

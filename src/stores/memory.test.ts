@@ -252,6 +252,8 @@ describe('memory store, its copies', () => {
     store.patch('aaa', patch({ set: [['d:b', '1']] }))
     const read = store.read('aaa')
     for (const value of [read?.entries, read?.index, read?.previous]) expect(Object.isFrozen(value)).toBe(true)
+    store.end('aaa', 'revoked', NOW)
+    expect(Object.isFrozen(store.read('aaa')?.ended)).toBe(true)
   })
 })
 

@@ -9,12 +9,17 @@ export class TermIndex {
     this.#shards = Array.from({ length: shardCount(maxSessions) }, () => new Map())
   }
 
+  /** How many terms have a slot. */
+  get size(): number {
+    return this.#shards.reduce((sum, shard) => sum + shard.size, 0)
+  }
+
   add(term: string, slot: Slot): void {
     const shard = this.#shardOf(term)
     const there = shard.get(term)
     if (there === undefined) shard.set(term, slot)
     else if (there instanceof Set) there.add(slot)
-    else if (there !== slot) shard.set(term, new Set([there, slot]))
+    else shard.set(term, new Set([there, slot]))
   }
 
   remove(term: string, slot: Slot): void {

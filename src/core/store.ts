@@ -52,7 +52,7 @@ export interface Store {
   patch(id: SessionId, patch: Patch, options?: PatchOptions): Awaitable<PatchResult>
   /**
    * Ends the session: every later patch is gone, its index terms leave. True when a record was there and had
-   * not ended yet; ending what is not there is no error. The reason is kept for a minute at least, where the store can.
+   * not ended yet; ending what is not there is no error. Of a record past its deadline that somebody replaces meanwhile, either may be said. The reason is kept for a minute at least, where the store can.
    * `at` is core's clock.
    */
   end(id: SessionId, because: EndReason, at: number): Awaitable<boolean>

@@ -83,6 +83,11 @@ function explainInOrder({ before, order, calls, answers, after }: Observed): Ses
   for (const n of order) {
     const [call, answer] = [calls[n], answers[n]]
     assert.ok(call !== undefined && answer !== undefined)
+    // A record past its deadline may be cleared away by whoever replaces it, and an end beside that finds nothing.
+    if (order.length > 1 && call.name === 'end' && answer === false && record?.ended === undefined && (record?.expiresAt ?? 0) <= call.at) {
+      record = undefined
+      continue
+    }
     const outcome = expected(record, call)
     assertSameAnswer(answer, outcome.answer)
     record = outcome.record

@@ -34,6 +34,7 @@ function setting(): Setting {
 }
 
 function* sweepIndex({ shared, index }: Setting): Steps<void> {
+  yield 'list index'
   for (const entry of index.entries('')) {
     yield* sweepEntry({ files: shared.files, drafts: shared.drafts, index, folders: shared.process(), placeOf: () => shared.place }, entry)
   }

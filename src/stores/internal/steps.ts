@@ -3,7 +3,7 @@ import { dirname } from 'node:path'
 import { promisify } from 'node:util'
 
 /** What must be on the disk before an operation goes on: a descriptor, or the path of a file or folder. */
-export interface Flush {
+interface Flush {
   readonly flush: number | string
 }
 

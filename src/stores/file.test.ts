@@ -347,7 +347,7 @@ describe('a disk that is full', () => {
     await store.create('a', aRecord())
     const program = fileURLToPath(new URL('../../test/files/full-disk.ts', import.meta.url))
     // ulimit -f counts blocks of 512 or 1024 bytes; Node ignores SIGXFSZ, so write(2) is short and then fails.
-    const { stdout, stderr } = spawnSync('sh', ['-c', 'ulimit -f 8; exec "$0" --disable-warning=ExperimentalWarning "$@"', process.execPath, program, folder, 'a'], { encoding: 'utf8' })
+    const { stdout, stderr } = spawnSync('sh', ['-c', 'ulimit -f 8; exec "$0" --disable-warning=ExperimentalWarning "$@"', process.execPath, program, folder, 'a'], { encoding: 'utf8', timeout: 60_000 })
     assert.match(stdout, /^\{/, stderr)
     const { acknowledged, code, outcome, message } = JSON.parse(stdout)
     assert.ok(acknowledged > 5)

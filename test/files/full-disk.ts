@@ -8,7 +8,7 @@ const [folder = '', id = ''] = process.argv.slice(2)
 const store = fileStore(folder, { compactAt: 1024 * 1024 })
 let acknowledged = 0
 try {
-  for (;;) {
+  while (acknowledged < 1000) {
     const result = await store.patch(id, { now: 1, nonce: `n${acknowledged}`, set: [[`d:${acknowledged}`, 'x'.repeat(100 + acknowledged)]] })
     if (result.status !== 'ok') throw new Error(result.status)
     acknowledged += 1

@@ -301,6 +301,22 @@ describe('a sweep of a file store', () => {
     assert.equal(statSync(folderOf(folder, 'a')).mtimeMs, 5_000_000)
   })
 
+  it('knows a record’s deadline from the time of its folder: from the beginning, moved, after a compaction, and of a tombstone', async () => {
+    const folder = newFolder()
+    const store = fileStore(folder, { compactAt: 1024 })
+    const time = (): number => statSync(folderOf(folder, 'a')).mtimeMs
+    await store.create('a', aRecord({ expiresAt: 5_000_000 }))
+    assert.equal(time(), 5_000_000)
+    await store.patch('a', aPatch({ nonce: 'later', expiresAt: 6_000_000 }))
+    assert.equal(time(), 6_000_000)
+    await store.patch('a', aPatch({ nonce: 'long', set: [['d:long', 'x'.repeat(3000)]] }))
+    assert.equal(time(), 6_000_000)
+    await store.patch('a', aPatch({ nonce: 'earlier', expiresAt: 4_000_000, deadline: 'replace' }))
+    assert.equal(time(), 4_000_000)
+    await store.end('a', 'revoked', 1_000_000)
+    assert.equal(time(), 1_060_000)
+  })
+
   it('finds a record whose time on the disk is too late, after some sweeps', async () => {
     const folder = newFolder()
     const store = fileStore(folder, { shards: 1 })

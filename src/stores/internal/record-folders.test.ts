@@ -10,10 +10,10 @@ import { isSessionError } from '../../core/errors.ts'
 import type { SessionRecord } from '../../core/record.ts'
 import { isLogName } from './file-names.ts'
 import { sweepDrafts } from './file-sweep.ts'
-import { fileFailure, localFiles, type LocalFiles } from './local-files.ts'
+import { codeOf, fileFailure, localFiles, type LocalFiles } from './local-files.ts'
 import type { Place } from './record-folders.ts'
 import { decodeBase, replay, type Replayed } from './record-log.ts'
-import { finish, type Steps } from './steps.ts'
+import { finish, finishOnDisk, type Steps } from './steps.ts'
 
 const patch = (nonce: string, changes: object = {}): Operation => ({ name: 'patch', patch: { now: 10, nonce, set: [[`d:${nonce}`, nonce]], ...changes } })
 const swap = (nonce: string): Operation => patch(nonce, { expect: [['d:n', null]], set: [['d:n', nonce]] })
@@ -333,6 +333,37 @@ function failsAt(from: string, operation: Operation, at: number, code: string): 
   shared.now(compact)
   return files.calls > at
 }
+
+describe('an operation that waits for the disk', () => {
+  function* flushing(path: string): Steps<string> {
+    try {
+      yield { flush: path }
+      return 'flushed'
+    } catch (error) {
+      return codeOf(error)
+    }
+  }
+
+  it('goes on when what it would flush was removed meanwhile, and learns of any other failure', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'sojourn-flush-'))
+    try {
+      assert.equal(await finishOnDisk(flushing(folder)), 'flushed')
+      assert.equal(await finishOnDisk(flushing(join(folder, 'gone'))), 'flushed')
+      assert.equal(await finishOnDisk(flushing('\0')), 'ERR_INVALID_ARG_VALUE')
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
+  })
+})
+
+describe('a log that is damaged between two steps of a change', () => {
+  it('makes the change gone, as it would have been a moment later', () => {
+    const shared = new SharedFolder(memoryFiles(), '/s')
+    live(shared)
+    const files: LocalFiles = { ...shared.files, write: (descriptor, bytes) => shared.files.write(descriptor, Buffer.from('\ndamage\n')) && shared.files.write(descriptor, bytes) }
+    assert.deepEqual(shared.now(swap('a'), shared.process(false, files)), { status: 'gone' })
+  })
+})
 
 describe('a record that must survive a power cut', () => {
   const labels = (steps: Steps<unknown>): readonly string[] => [...steps].map((step) => (typeof step === 'string' ? step : `flush ${typeof step.flush === 'number' ? 'log' : step.flush.replaceAll(/[0-9a-f]{16}/g, '*').replace(/log\..*/, 'log')}`))

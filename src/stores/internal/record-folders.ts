@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import { dirname } from 'node:path'
 import { isSessionError, SessionError } from '../../core/errors.ts'
+import { GONE } from '../../core/patch.ts'
 import { isLive, type SessionRecord } from '../../core/record.ts'
 import { isLogName, logName, nextLogName, parseLogName, previousLogName } from './file-names.ts'
 import { codeOf, fileFailure, type LocalFiles } from './local-files.ts'
-import { decodeBase, encodeBase, encodeLine, isPast, judge, replay, type Change, type DropRule, type LogState, type RecordSerializer, type Verdict } from './record-log.ts'
+import { decodeBase, encodeBase, encodeLine, isPast, judge, replay, type Change, type DropRule, type Judged, type LogState, type RecordSerializer, type Verdict } from './record-log.ts'
 import { flushUp, type Steps } from './steps.ts'
 
 /*
@@ -163,9 +164,8 @@ export function recordFolders({ files, serializer, drafts, flush }: FolderOption
       place.log = known !== undefined && size !== undefined && size > known.read ? further(known, files.read(descriptor, known.read)).log : fromStart(name, files.read(descriptor, 0))
       return place.log
     } catch (error) {
-      if (!isSessionError(error, 'ERR_SESSION_UNREADABLE')) throw error
       place.log = undefined
-      return { name, state: { phase: 'unreadable', record: undefined, terms: [], fault: error }, read: 0, base: 0 }
+      return unreadableLog(name, error)
     }
   }
 
@@ -210,14 +210,11 @@ export function recordFolders({ files, serializer, drafts, flush }: FolderOption
       outcome = 'unknown'
       const written = write(descriptor, line)
       yield 'read back'
-      const bytes = files.read(descriptor, before.read)
-      // The usual case: nobody came between, so the log says what was foreseen.
-      const alone = bytes.equals(line)
-      const after = alone ? { log: { ...before, state: foreseen.state, read: before.read + line.length }, verdict: foreseen.verdict } : further(before, bytes, by)
+      const after = readBack(before, files.read(descriptor, before.read), { by, line, foreseen })
       if (after.verdict === undefined) throw cutOff(place, written < line.length)
       if (flush && after.verdict.status === 'ok') yield { flush: descriptor }
-      place.log = settled(after.log)
-      return { verdict: after.verdict, before, log: place.log }
+      place.log = after.log.state.phase === 'unreadable' ? undefined : after.log
+      return { verdict: after.verdict, before, log: after.log }
     } catch (error) {
       throw fileFailure(error, place.folder, outcome)
     } finally {
@@ -387,6 +384,28 @@ function forget(place: Place): undefined {
 function further(log: Log, bytes: Buffer, by?: string): { readonly log: Log; readonly verdict?: Verdict } {
   const { state, end, verdict } = replay(log.state, bytes, by)
   return { log: settled({ ...log, state, read: log.read + end }), ...(verdict !== undefined && { verdict }) }
+}
+
+interface Attempt {
+  readonly by: string
+  readonly line: Buffer
+  readonly foreseen: Judged
+}
+
+/** What the bytes after `before` say of an attempt. No verdict: its line is not there whole. */
+function readBack(before: Log, bytes: Buffer, { by, line, foreseen }: Attempt): { readonly log: Log; readonly verdict?: Verdict } {
+  // The usual case: nobody came between, so the log says what was foreseen.
+  if (bytes.equals(line)) return { log: settled({ ...before, state: foreseen.state, read: before.read + line.length }), verdict: foreseen.verdict }
+  try {
+    return further(before, bytes, by)
+  } catch (error) {
+    return { log: unreadableLog(before.name, error), verdict: GONE }
+  }
+}
+
+function unreadableLog(name: string, error: unknown): Log {
+  if (!isSessionError(error, 'ERR_SESSION_UNREADABLE')) throw error
+  return { name, state: { phase: 'unreadable', record: undefined, terms: [], fault: error }, read: 0, base: 0 }
 }
 
 /** The log with a record that callers may be handed without a copy. */

@@ -1,6 +1,7 @@
 import { close, fsync, open } from 'node:fs'
 import { dirname } from 'node:path'
 import { promisify } from 'node:util'
+import { codeOf } from './local-files.ts'
 
 /** What must be on the disk before an operation goes on: a descriptor, or the path of a file or folder. */
 interface Flush {
@@ -50,8 +51,12 @@ const flushDescriptor = promisify(fsync)
 const openPath = promisify(open)
 const closeDescriptor = promisify(close)
 
+/** What another process has removed meanwhile needs no flush: the operation notices that itself. */
 async function flushPath(path: string): Promise<void> {
-  const descriptor = await openPath(path, 'r')
+  const descriptor = await openPath(path, 'r').catch((error: unknown) => {
+    if (codeOf(error) !== 'ENOENT') throw error
+  })
+  if (descriptor === undefined) return
   try {
     await flushDescriptor(descriptor)
   } finally {

@@ -11,7 +11,7 @@ export interface SessionEvent {
   readonly reason?: string
   /** The data key concerned, with its namespace prefix. */
   readonly key?: string
-  /** How many, for `sweep`. */
+  /** How many, for `sweep` and `guessing`. */
   readonly count?: number
   /** The failure, for `error`, `unreadable` and `warning`. */
   readonly error?: unknown
@@ -23,18 +23,19 @@ export interface SessionEvent {
  * `regenerate` new token (also at login) · `login` an owner was attached · `destroy` ended from inside · `revoke` ended from outside ·
  * `expire` found past its deadline · `gone` changes dropped because the session had ended or its token was rotated away ·
  * `conflict` two requests changed one key and the later won · `unreadable` a record or entry could not be read ·
- * `unknown-token` a token that fits no session (`reason`: `malformed`, `unknown`, `mismatch`, `ended`) · `superseded` an old token within its minute ·
+ * `unknown-token` a token that fits no session (`reason`: `malformed`, `unknown`, `mismatch`, `ended`) ·
+ * `guessing` within a minute a hundred tokens that fit no session, and more than fit (`count`; once in a minute) · `superseded` an old token within its minute ·
  * `duplicate-token` several tokens that fit · `sweep` a batch of expired sessions deleted · `evict` a bounded store let a session go ·
  * `not-saved` changes not stored because no cookie could reach the visitor ·
  * `continuation` one was not what the request took it for, or could not be kept whole (`reason`: see docs/continuations.md) · `warning` a setting that needs attention · `error` the store or a listener failed.
  */
 export type SessionEventName =
   | 'create' | 'load' | 'commit' | 'touch' | 'regenerate' | 'login' | 'destroy' | 'revoke' | 'expire' | 'gone' | 'conflict'
-  | 'unreadable' | 'unknown-token' | 'superseded' | 'duplicate-token' | 'sweep' | 'evict' | 'not-saved' | 'continuation' | 'warning' | 'error'
+  | 'unreadable' | 'unknown-token' | 'guessing' | 'superseded' | 'duplicate-token' | 'sweep' | 'evict' | 'not-saved' | 'continuation' | 'warning' | 'error'
 
 export const EVENT_NAMES: readonly SessionEventName[] = [
   'create', 'load', 'commit', 'touch', 'regenerate', 'login', 'destroy', 'revoke', 'expire', 'gone', 'conflict',
-  'unreadable', 'unknown-token', 'superseded', 'duplicate-token', 'sweep', 'evict', 'not-saved', 'continuation', 'warning', 'error',
+  'unreadable', 'unknown-token', 'guessing', 'superseded', 'duplicate-token', 'sweep', 'evict', 'not-saved', 'continuation', 'warning', 'error',
 ]
 
 export type Listener = (event: SessionEvent) => void

@@ -5,6 +5,7 @@ import { EVENT_NAMES, Events, type Listener, type SessionEventName } from './eve
 import { andThen, isPromise } from './internal/awaitable.ts'
 import { EndRegistry } from './internal/end-registry.ts'
 import { finish, type Outcome } from './internal/finish.ts'
+import { Guessing } from './internal/guessing.ts'
 import { writeWatermark } from './internal/identity.ts'
 import { entryTerm } from './internal/index-terms.ts'
 import { Life, type Core } from './internal/life.ts'
@@ -80,6 +81,7 @@ export function createManager<Data extends object>(options: CoreOptions<Data>): 
 class Manager<Data extends object> implements Sessions<Data>, Core {
   readonly settings: Settings
   readonly events = new Events()
+  readonly guessing = new Guessing()
   readonly #store: StoreGuard | undefined
   readonly #sweeper: Sweeper
   readonly #ends: EndRegistry

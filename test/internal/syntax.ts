@@ -21,7 +21,15 @@ export function syntaxOf(code: string): Syntax {
   return { imports, escapes }
 }
 
-type Node = Readonly<Record<string, unknown>>
+/** A node of the syntax tree, or anything else that is an object in it. */
+export type Node = Readonly<Record<string, unknown>>
+
+/** Every node of a tree, in order. */
+export function nodesOf(tree: unknown): readonly Node[] {
+  const nodes: Node[] = []
+  walk(tree, (node) => nodes.push(node))
+  return nodes
+}
 
 function escapeOf(node: Node): string | undefined {
   const { type, expression } = node

@@ -8,6 +8,7 @@ import { hashSecret, tokenText, type Token } from '../token.ts'
 import type { Exchange, Transport } from '../transport.ts'
 import { andThen } from './awaitable.ts'
 import { buildPatch, isEmpty, settledResult, type IdentityChange } from './build-patch.ts'
+import type { Guessing } from './guessing.ts'
 import { indexedTerms } from './index-terms.ts'
 import { AUTHENTICATED_AT, BINDING, INCARNATION, OWNER } from './namespaces.ts'
 import { contended, idTaken, late, notLoaded } from './refusals.ts'
@@ -19,6 +20,7 @@ import { WorkingCopy, type CopyContext, type EntryChanges } from './working-copy
 export interface Core {
   readonly settings: Settings
   readonly events: Events
+  readonly guessing: Guessing
   readonly store: StoreGuard
   now(): number
   nextNonce(): string

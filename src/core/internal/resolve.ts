@@ -53,7 +53,10 @@ function judge(core: Core, offer: Offer, record: SessionRecord | undefined): Fin
   const tokenHash = hashSecret(secret)
   const now = core.now()
   if (sameHash(record.tokenHash, tokenHash)) {
-    if (isLive(record, now)) return { kind: 'live', offer, record, tokenHash }
+    if (isLive(record, now)) {
+      core.guessing.fits()
+      return { kind: 'live', offer, record, tokenHash }
+    }
     return past(core, offer, record)
   }
   if (record.previous === undefined || !sameHash(record.previous.tokenHash, tokenHash)) return unknown(core, id, 'mismatch')
@@ -81,5 +84,7 @@ function startedAt(record: SessionRecord): number {
 
 function unknown(core: Core, id: string, reason: string): Finding {
   core.events.emit('unknown-token', { id, reason })
+  const count = core.guessing.misses(core.now())
+  if (count !== undefined) core.events.emit('guessing', { count })
   return { kind: 'unknown' }
 }

@@ -34,7 +34,12 @@ export function encodeValue(value: unknown, name?: string): string {
 }
 
 export function decodeValue(text: string): unknown {
-  return text.startsWith(RICH) ? devalue.parse(text.slice(1)) : JSON.parse(text)
+  try {
+    return text.startsWith(RICH) ? devalue.parse(text.slice(1)) : JSON.parse(text)
+  } catch {
+    // Without the cause, which quotes what it stumbled over: the visitor's data.
+    throw new SessionError('ERR_SESSION_UNREADABLE', 'A stored entry is no text that the codec makes. It is treated as absent.')
+  }
 }
 
 function encodeRich(value: unknown, path: Path): string {
@@ -49,6 +54,8 @@ type Path = readonly (string | number)[]
 
 // Deep enough for any document; shallow enough that no recursion over it overflows the stack.
 const MAX_DEPTH = 200
+// A few bytes can name an array of four thousand million empty places, and each is looked at.
+const MAX_HOLES = 10_000
 
 /** Whether JSON would lose something of the value. Throws ERR_SESSION_VALUE, naming the path, when nothing can keep it. */
 function isRich(value: unknown, root: Path): boolean {
@@ -56,6 +63,7 @@ function isRich(value: unknown, root: Path): boolean {
   const seen = new Set<object>()
   const path = [...root]
   let rich = false
+  let holes = 0
   let protoPath: string | undefined
 
   const visit = (part: unknown): void => {
@@ -80,8 +88,9 @@ function isRich(value: unknown, root: Path): boolean {
   }
   const visitArray = (list: readonly unknown[]): void => {
     for (let at = 0; at < list.length; at += 1) {
-      if (!(at in list)) rich = true
-      step(at, list[at])
+      if (at in list) step(at, list[at])
+      else if ((holes += 1) > MAX_HOLES) throw refusal(path, `it has more than ${MAX_HOLES} empty places`)
+      else rich = true
     }
   }
   const visitObject = (object: Record<string, unknown>): void => {

@@ -241,9 +241,29 @@ export class WorkingCopy {
   #changedText(key: EntryKey, cell: Cell): string | undefined | typeof UNCHANGED {
     if (!cell.present) return cell.pending && cell.stored !== undefined ? undefined : UNCHANGED
     if (!cell.pending && !isMutable(cell.value)) return UNCHANGED
-    const text = joinEntryText(this.#encode(key, cell.value), cell.expiresAt)
-    if (text === cell.stored) return UNCHANGED
+    const text = this.#textOf(key, cell)
+    if (text === undefined || text === cell.stored) return UNCHANGED
     return !cell.pending && this.#isAsStored(key, cell) ? UNCHANGED : text
+  }
+
+  // Undefined for a value that was read and that no codec of ours can have stored: its reader is not at fault.
+  #textOf(key: EntryKey, cell: Cell): string | undefined {
+    try {
+      return joinEntryText(this.#encode(key, cell.value), cell.expiresAt)
+    } catch (error) {
+      if (cell.pending || this.#canKeep(key, this.#decode(key, cell.stored).value)) throw error
+      this.#context.onUnreadable(key, error)
+      return undefined
+    }
+  }
+
+  #canKeep(key: EntryKey, value: unknown): boolean {
+    try {
+      this.#encode(key, value)
+      return true
+    } catch {
+      return false
+    }
   }
 
   // Compared with what the stored text *means* here: sealing, a schema's coercion or another writer's

@@ -2,6 +2,9 @@ import { describe, expect, it } from 'vitest'
 import { Visitor } from '../../test/internal/visitor.ts'
 import { createSessions, type SessionsOptions } from '../index.ts'
 import { memoryStore } from '../stores/memory.ts'
+import { isSessionError } from './errors.ts'
+import { BINDING } from './internal/namespaces.ts'
+import type { StartHook } from './options.ts'
 
 interface Data {
   count: number
@@ -33,6 +36,31 @@ describe('onStart', () => {
     const sessions = manage({ onStart: () => { calls += 1 } })
     await sessions.create()
     expect(calls).toBe(1)
+  })
+})
+
+describe('a session that is being started', () => {
+  it('refuses at once what would wait for itself', async () => {
+    const refused: unknown[] = []
+    const onStart: StartHook<Data> = async (session) => {
+      session.set('count', 1)
+      for (const ask of [() => session.commit(), () => session.update('count', (n = 0) => n + 1), () => session.login('anna'), () => session.destroy()]) {
+        refused.push(await ask().then(() => undefined, (error: unknown) => isSessionError(error, 'ERR_SESSION_USAGE')))
+      }
+    }
+    const visitor = new Visitor(manage({ onStart }))
+    await visitor.visit((session) => session.set('name', 'x'))
+    expect(refused).toEqual([true, true, true, true])
+    expect((await visitor.visit((session) => session.toObject())).result).toEqual({ name: 'x', count: 1 })
+  })
+
+  it('is bound with the first thing that is stored, even when that is one key', async () => {
+    const store = memoryStore()
+    const sessions = manage({ store, bind: 'user-agent' })
+    const visitor = new Visitor(sessions)
+    const request = await visitor.begin({ headers: { 'user-agent': 'one' } })
+    await request.session.update('count', (n = 0) => n + 1)
+    expect(Object.keys((await store.read(request.session.id))?.entries ?? {}).toSorted()).toEqual(['d:count', BINDING])
   })
 })
 

@@ -1,8 +1,9 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { Visitor } from '../../test/internal/visitor.ts'
 import { createSessions } from '../index.ts'
 import { SessionError } from './errors.ts'
 import type { SessionEvent, SessionEventName } from './events.ts'
+import type { Session } from './session.ts'
 
 interface Shop {
   userId: number
@@ -103,6 +104,24 @@ describe('data', () => {
     const { setCookies } = await customer.visit((session) => { session.data = null })
     expect(setCookies[0]).toMatch(/^__Host-sid=; Max-Age=0/)
     expect(await sessions.load({ id })).toBeUndefined()
+  })
+
+  it('begins a new session with what is written after data was set to null', async () => {
+    const { visitor, sessions, named } = shop()
+    const customer = visitor()
+    const { result: old } = await customer.visit((session) => { session.set('views', 1); session.set('theme', 'dark'); return session.id })
+    await customer.visit((session) => { session.data = null; session.flash.set('notice', 'bye'); session.set('views', 2) })
+    const { result } = await customer.visit((session) => [session.id === old, session.toObject(), session.flash.take('notice')])
+    expect(result).toEqual([false, { views: 2 }, 'bye'])
+    expect(await sessions.load({ id: old })).toBeUndefined()
+    expect(named('destroy')).toMatchObject([{ id: old, reason: 'destroyed' }])
+  })
+
+  it('takes both back, the end and what came after it', async () => {
+    const customer = shop().visitor()
+    const { result: id } = await customer.visit((session) => { session.set('views', 1); return session.id })
+    await customer.visit((session) => { session.data = null; session.set('views', 2); session.discard(); expect(session.get('views')).toBe(1) })
+    expect((await customer.visit((session) => [session.id, session.get('views')])).result).toEqual([id, 1])
   })
 
   it('takes any text as key', async () => {
@@ -441,6 +460,49 @@ describe('an end', () => {
     await customer.visit(async (session) => { session.set('views', 1); await session.commit(); await session.destroy(); expect(session.signal.aborted).toBe(true) })
   })
 
+  it('fires the signal that was asked for before the session was stored, and one of a session read later', async () => {
+    const { visitor, sessions } = shop({ load: 'lazy' })
+    const customer = visitor()
+    const first = await customer.begin()
+    const { signal } = first.session
+    first.session.set('views', 1)
+    await first.finish()
+    const later = await customer.begin()
+    const { signal: lazy } = later.session
+    await later.session.load()
+    await sessions.revoke(later.session.id)
+    expect([signal.aborted, lazy.aborted]).toEqual([true, true])
+  })
+
+  it('gives a signal of its own to the session that begins after an end', async () => {
+    const { visitor } = shop()
+    await visitor().visit(async (session) => {
+      session.set('views', 1)
+      await session.commit()
+      const { signal } = session
+      await session.destroy()
+      session.set('views', 2)
+      await session.commit()
+      expect([signal.aborted, session.signal.aborted]).toEqual([true, false])
+    })
+  })
+
+  it('fires the signal of a session that has expired, at the next sweep', async () => {
+    vi.useFakeTimers()
+    try {
+      const sessions = createSessions<Shop>({ idleTimeout: '1 minute', sweepEvery: '2 minutes' })
+      const session = await sessions.create()
+      const { signal } = session
+      await vi.advanceTimersByTimeAsync(50_000)
+      expect(signal.aborted).toBe(false)
+      await vi.advanceTimersByTimeAsync(150_000)
+      expect(signal.aborted).toBe(true)
+      await sessions.close()
+    } finally {
+      vi.useRealTimers()
+    }
+  })
+
   it('fails the request when that is asked for', async () => {
     const { visitor, sessions } = shop({ onGone: 'fail' })
     const customer = visitor()
@@ -488,6 +550,18 @@ describe('discard, release, lazy loading', () => {
     expect((await customer.visit((session) => session.toObject())).result).toEqual({ views: 1 })
     await customer.visit((session) => { session.set('views', 2); session.discard(); session.set('theme', 'dark') })
     expect((await customer.visit((session) => session.toObject())).result).toEqual({ views: 1, theme: 'dark' })
+  })
+
+  it.each([
+    ['flash.set', (session: Session<Shop>) => { session.flash.set('notice', 'hi') }, (session: Session<Shop>) => session.flash.peek('notice') === 'hi'],
+    ['metadata.set', (session: Session<Shop>) => { session.metadata.set('device', 'phone') }, (session: Session<Shop>) => session.metadata.get('device') === 'phone'],
+    ['expire', (session: Session<Shop>) => { session.expire('1 minute') }, (session: Session<Shop>) => session.metadata.get('expires') === '1 minute'],
+    ['clear', (session: Session<Shop>) => { session.clear() }, (session: Session<Shop>) => !session.has('theme')],
+  ])('keeps what %s changes after a discard', async (_name, change, isKept) => {
+    const customer = shop().visitor()
+    await customer.visit((session) => { session.set('views', 1); session.set('theme', 'dark') })
+    await customer.visit((session) => { session.set('views', 2); session.discard(); change(session) })
+    expect((await customer.visit((session) => [session.get('views') ?? 1, isKept(session)])).result).toEqual([1, true])
   })
 
   it('keeps rotation and destruction when the data is discarded', async () => {

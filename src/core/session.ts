@@ -38,21 +38,22 @@ export let lifeOf: <Data extends object>(session: Session<Data>) => Life
 export class Session<Data extends object = Record<string, unknown>> extends SealedObject {
   readonly #life: Life
   readonly #data: Namespace
+  readonly #starting: boolean
   #view: Partial<Data> | undefined
   #flash: Flash | undefined
   #metadata: Namespace | undefined
   #cookie: SessionCookie | undefined
   #continuations: Continuations | undefined
-  #signal: AbortSignal | undefined
 
   static {
     lifeOf = (session) => session.#life
   }
 
-  /** Made by the manager. */
-  constructor(life: Life) {
+  /** Made by the manager; `starting` for the hooks that run before the session is first stored. */
+  constructor(life: Life, { starting = false }: { readonly starting?: boolean } = {}) {
     super()
     this.#life = life
+    this.#starting = starting
     this.#data = new Namespace(life, DATA)
     Object.preventExtensions(this)
   }
@@ -115,10 +116,12 @@ export class Session<Data extends object = Record<string, unknown>> extends Seal
     return handout === 'new' || transport.exposesToken === true ? token : undefined
   }
 
-  /** Fires when the session ends: in this process at once, elsewhere where the store can tell. */
+  /**
+   * Fires when the session ends: when this process ends it at once, when another does where the store can tell, and when
+   * it expires at the next sweep. Asked for before anything is stored, it belongs to the session that this request begins.
+   */
   get signal(): AbortSignal {
-    this.#signal ??= endSignal(this.#life)
-    return this.#signal
+    return this.#life.signal
   }
 
   /** The value, or undefined when absent. The same object at every call in this request; a change inside it is noticed. */
@@ -128,7 +131,6 @@ export class Session<Data extends object = Record<string, unknown>> extends Seal
 
   /** Keeps the value and returns it. Throws `ERR_SESSION_VALUE`, naming the path, for what cannot be kept. */
   set<K extends Key<Data>>(key: K, value: Data[K], { expires }: SetDataOptions = {}): Data[K] {
-    this.#life.discarded = false
     if (expires === undefined) return this.#data.set(key, value)
     return this.#data.set(key, value, { expiresAt: parseInstant(expires, this.#life.core.now(), 'expires') })
   }
@@ -139,7 +141,6 @@ export class Session<Data extends object = Record<string, unknown>> extends Seal
 
   /** No error when the key is absent. */
   delete(key: Key<Data>): void {
-    this.#life.discarded = false
     this.#data.delete(key)
   }
 
@@ -159,14 +160,15 @@ export class Session<Data extends object = Record<string, unknown>> extends Seal
 
   /** The data as an object: properties are entries, changes inside them are noticed. Assigning replaces all of it; null ends the session at the end of the request. */
   get data(): Partial<Data> {
-    this.#view ??= asStored<Partial<Data>>(dataView(this.#data)) ?? {}
+    this.#view ??= asStored<Partial<Data>>(dataView(propertiesOf(this.#life))) ?? {}
     return this.#view
   }
 
   set data(data: Partial<Data> | null | undefined) {
-    this.#data.clear()
+    const properties = propertiesOf(this.#life)
+    properties.clear()
     if (data === null || data === undefined) this.#life.endAtCommit = 'destroyed'
-    else for (const [key, value] of Object.entries(data)) this.#data.set(key, value)
+    else for (const [key, value] of Object.entries(data)) properties.set(key, value)
   }
 
   /** Messages for the visitor's next page. */
@@ -207,7 +209,7 @@ export class Session<Data extends object = Record<string, unknown>> extends Seal
   async update<K extends Key<Data>>(key: K, change: (value: Data[K] | undefined) => Data[K]): Promise<Data[K] | 'gone'> {
     this.#life.forWriting()
     if (this.#life.store.consistency === 'client') throw unsupportedUpdate()
-    return this.#life.exclusive(() => updateEntry<Data[K]>(this.#life, DATA + key, change))
+    return this.#exclusive(() => updateEntry<Data[K]>(this.#life, DATA + key, change))
   }
 
   /**
@@ -218,7 +220,7 @@ export class Session<Data extends object = Record<string, unknown>> extends Seal
   async login(owner: string, options: LoginOptions & { readonly keep?: readonly Key<Data>[] } = {}): Promise<CommitResult> {
     if (typeof owner !== 'string' || owner === '') throw new SessionError('ERR_SESSION_USAGE', 'session.login was not given an owner. Pass the id of the account as text, such as String(user.id).')
     this.#life.forWriting()
-    return this.#life.exclusive(() => login(this.#life, owner, options))
+    return this.#exclusive(() => login(this.#life, owner, options))
   }
 
   /** Ends the session for good and clears the cookie; the same as {@link destroy}. */
@@ -230,7 +232,7 @@ export class Session<Data extends object = Record<string, unknown>> extends Seal
   async destroy(): Promise<void> {
     const life = this.#life
     if (!this.isLoaded) await this.load()
-    await life.exclusive(async () => life.end('destroyed'))
+    await this.#exclusive(async () => life.end('destroyed'))
   }
 
   /** Gives the visitor a new token and keeps the data. Call it whenever their rights change. Resolves to `gone` when another request was faster. */
@@ -238,7 +240,7 @@ export class Session<Data extends object = Record<string, unknown>> extends Seal
     const life = this.#life
     life.forWriting()
     if (life.exchange?.headSent === true) throw late('give the visitor a new token')
-    return life.exclusive(async () => {
+    return this.#exclusive(async () => {
       if (life.status !== 'live') return life.status === 'absent' || life.status === 'ended' ? 'ok' : 'gone'
       const result = await life.rotate(false)
       if (result === 'ok') life.core.events.emit('regenerate', { id: life.id })
@@ -248,11 +250,10 @@ export class Session<Data extends object = Record<string, unknown>> extends Seal
 
   /** Stores what changed now. Resolves to `gone` when the session has ended meanwhile; nothing is stored then. */
   async commit(): Promise<CommitResult> {
-    const life = this.#life
-    return life.exclusive(async () => life.commit())
+    return this.#exclusive(async () => this.#life.commit())
   }
 
-  /** Forgets what this request changed. A later `set` or `delete` counts again; a later change through `data` does not. */
+  /** Forgets what this request changed. A later write counts again; a later change through `data` does not. */
   discard(): void {
     this.#life.discard()
     this.#life.discarded = true
@@ -261,12 +262,15 @@ export class Session<Data extends object = Record<string, unknown>> extends Seal
   /** Sets when this session ends, whatever the timeouts say: a duration from now, a Date, ISO or HTTP-date text, `"never"`. Undefined goes back to the timeouts. */
   expire(when: number | string | Date | undefined): void {
     const life = this.#life
+    // It ends now, which nothing postpones.
+    if (life.endAtCommit === 'destroyed') return undefined
     if (when === undefined) {
       life.forWriting().delete(OWN_EXPIRY)
       return life.setDeadline('policy')
     }
     const at = parseInstant(when, life.core.now(), 'expire')
     if (at <= life.core.now()) {
+      life.discarded = false
       life.endAtCommit ||= 'expired'
       return undefined
     }
@@ -297,6 +301,12 @@ export class Session<Data extends object = Record<string, unknown>> extends Seal
     return { id: life.id, owner: life.owner, isNew: life.isNew, data: masked(this.#data.toObject()) }
   }
 
+  // Waiting for its turn inside a hook that the turn waits for would never end.
+  #exclusive<T>(run: () => Promise<T>): Promise<T> {
+    if (this.#starting) throw new SessionError('ERR_SESSION_USAGE', 'The session is being started, and is stored when onStart has run. Set its data there; commit, update, log in or end it later.')
+    return this.#life.exclusive(run)
+  }
+
   [Symbol.for('nodejs.util.inspect.custom')](): Record<string, unknown> {
     return this.toJSON()
   }
@@ -308,6 +318,11 @@ function extension({ core }: Life): Pick<ContinuationsExtension<object>, 'open'>
   return continuations
 }
 
+// Plain properties are assigned by code that knows nothing of `discard`, so they do not undo it.
+function propertiesOf(life: Life): Namespace {
+  return new Namespace({ forReading: () => life.forReading(), forWriting: () => life.forWriting(life.discarded), written: () => life.written() }, DATA)
+}
+
 function ownerOf(life: Life): string | undefined {
   life.forReading()
   return life.owner
@@ -315,16 +330,4 @@ function ownerOf(life: Life): string | undefined {
 
 function flashNonce(life: Life): () => string {
   return () => `${life.core.now().toString(36).padStart(9, '0')}${life.core.nextNonce()}`
-}
-
-function endSignal(life: Life): AbortSignal {
-  const controller = new AbortController()
-  if (life.status === 'ended' || life.status === 'gone') controller.abort(new SessionError('ERR_SESSION_GONE', 'The session has ended. Stop what was done on its behalf.'))
-  if (life.status === 'live') {
-    const stop = life.core.onEnd(life.id, () => {
-      stop()
-      controller.abort(new SessionError('ERR_SESSION_GONE', 'The session has ended. Stop what was done on its behalf.'))
-    })
-  }
-  return controller.signal
 }

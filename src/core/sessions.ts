@@ -95,7 +95,7 @@ class Manager<Data extends object> implements Sessions<Data>, Core {
     this.#hooks = hooks
     this.#store = typeof settings.store === 'function' ? undefined : new StoreGuard(settings.store, settings.storeTimeoutMs)
     this.#ends = new EndRegistry(this.#store)
-    this.#sweeper = new Sweeper(this.#store, this)
+    this.#sweeper = new Sweeper(this.#store, this, this.#ends)
     this.#store?.observe(({ event, id, error }) => this.events.emit(event, { ...(id !== undefined && { id }), ...(error !== undefined && { error }) }))
   }
 
@@ -134,7 +134,9 @@ class Manager<Data extends object> implements Sessions<Data>, Core {
   }
 
   onEnd(id: SessionId, listener: () => void): () => void {
-    return this.#ends.on(id, listener)
+    const stop = this.#ends.on(id, listener)
+    this.#sweeper.start()
+    return stop
   }
 
   // ── requests ──
@@ -290,7 +292,8 @@ class Manager<Data extends object> implements Sessions<Data>, Core {
     const { onStart, onAccess } = this.#hooks
     if (onAccess !== undefined) life.onAccess = () => onAccess(session, { stored: life.stored, request: life.exchange?.request })
     if (onStart.length > 0) {
-      life.beforeCreate = async () => { for (const hook of onStart) await hook(session, { request: life.exchange?.request }) }
+      const starting = new Session<Data>(life, { starting: true })
+      life.beforeCreate = async () => { for (const hook of onStart) await hook(starting, { request: life.exchange?.request }) }
     }
     return session
   }

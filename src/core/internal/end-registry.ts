@@ -1,4 +1,4 @@
-import type { SessionId } from '../record.ts'
+import { isLive, type SessionId } from '../record.ts'
 import type { StoreGuard } from './store-guard.ts'
 
 /** Who wants to know when a session ends: in this process at once, elsewhere where the store can tell. */
@@ -18,6 +18,17 @@ export class EndRegistry {
       unwatch?.()
       listeners.delete(listener)
       if (listeners.size === 0) this.#listeners.delete(id)
+    }
+  }
+
+  get isEmpty(): boolean {
+    return this.#listeners.size === 0
+  }
+
+  /** Tells those who listen for a session that has expired, which no store announces. */
+  async tellExpired(now: number): Promise<void> {
+    for (const id of this.#listeners.keys()) {
+      if (!isLive(await this.#store?.read(id), now)) this.ended(id)
     }
   }
 

@@ -10,10 +10,11 @@ import { andThen } from './awaitable.ts'
 import { buildPatch, isEmpty, settledResult, type IdentityChange } from './build-patch.ts'
 import type { Guessing } from './guessing.ts'
 import { indexedTerms } from './index-terms.ts'
-import { AUTHENTICATED_AT, BINDING, INCARNATION, OWNER } from './namespaces.ts'
+import { AUTHENTICATED_AT, BINDING, INCARNATION, METADATA, OWNER } from './namespaces.ts'
 import { contended, idTaken, late, notLoaded } from './refusals.ts'
 import { checkSize } from './size-limit.ts'
 import type { StoreGuard } from './store-guard.ts'
+import { EndSignal } from './end-signal.ts'
 import { WorkingCopy, type CopyContext, type EntryChanges } from './working-copy.ts'
 
 /** What every session of one manager shares. */
@@ -100,6 +101,9 @@ export class Life implements CopyContext {
   #neverSent = false
   #ownDeadline: number | 'policy' | undefined
   #queue: Promise<unknown> | undefined
+  /** What `session.data = null` ended, once something was written after it; the commit ends it before it creates. */
+  #replaced: Replaced | undefined
+  #endSignal: EndSignal | undefined
 
   constructor(core: Core, store: StoreGuard, transport: Transport, exchange?: Exchange) {
     this.core = core
@@ -140,6 +144,7 @@ export class Life implements CopyContext {
     this.wasLive = false
     this.copy = new WorkingCopy(record.entries, this)
     this.#takeHead(record)
+    this.#endSignal?.follow(id)
   }
 
   /** Nothing is stored and nothing changed; the next write begins a session with an id of its own. */
@@ -153,9 +158,20 @@ export class Life implements CopyContext {
     this.isNew = true
     this.forced = false
     this.endAtCommit = false
+    this.#replaced = undefined
     this.#ownDeadline = undefined
     this.#terms = []
     this.copy = this.#blankCopy()
+  }
+
+  /** Fires when the session that this request has, or begins, ends. */
+  get signal(): AbortSignal {
+    if (this.#endSignal === undefined || (this.#endSignal.hasFired && this.status === 'live')) {
+      this.#endSignal = new EndSignal(this.core)
+      if (this.status === 'live') this.#endSignal.follow(this.id)
+      if (this.status === 'ended' || this.status === 'gone') this.#endSignal.fire()
+    }
+    return this.#endSignal.signal
   }
 
   /** The entries, for a look at them. */
@@ -165,13 +181,15 @@ export class Life implements CopyContext {
     return this.copy
   }
 
-  /** The entries, for a change of them. */
-  forWriting(): WorkingCopy {
+  /** The entries, for a change of them, which takes a `discard` back. */
+  forWriting(stillDiscarded = false): WorkingCopy {
     if (this.status === 'unloaded' || this.status === 'released') throw notLoaded()
     if ((this.status === 'absent' || this.status === 'ended') && this.exchange?.headSent === true) throw late('begin a session')
     // What is written after an end belongs to a new session, whose id is another.
     if (this.status === 'ended') this.becomeBlank('absent')
+    if (this.endAtCommit === 'destroyed') this.#beginAnew()
     this.accessed = true
+    this.discarded = stillDiscarded
     return this.copy
   }
 
@@ -181,6 +199,7 @@ export class Life implements CopyContext {
   }
 
   discard(): void {
+    if (this.#replaced !== undefined) this.#takeBack(this.#replaced)
     this.copy.discard()
     this.forced = false
     this.endAtCommit = false
@@ -193,7 +212,7 @@ export class Life implements CopyContext {
   }
 
   get isChanged(): boolean {
-    return this.forced || this.endAtCommit !== false || this.#ownDeadline !== undefined || this.copy.isChanged()
+    return this.forced || this.endAtCommit !== false || this.#replaced !== undefined || this.#ownDeadline !== undefined || this.copy.isChanged()
   }
 
   /** Runs one identity operation or update after the other. */
@@ -211,6 +230,7 @@ export class Life implements CopyContext {
   /** Stores what changed, of one key or of all. Creates when there is something to keep; touches when that is due. */
   commit(only?: EntryKey): Awaitable<CommitResult> {
     if (this.endAtCommit !== false) return this.end('destroyed')
+    if (this.#replaced !== undefined) return andThen(this.#endReplaced(this.#replaced), () => this.commit(only))
     if (this.status === 'live') return this.#commitLive(only)
     if (this.status === 'unloaded' || this.status === 'released') return 'ok'
     if (!this.isChanged) return 'ok'
@@ -254,17 +274,44 @@ export class Life implements CopyContext {
       this.becomeBlank(this.status === 'superseded' || this.status === 'degraded' ? this.status : 'absent')
       return 'ok'
     }
-    const { id } = this
+    return andThen(this.#endStored(this.id, because), () => {
+      this.becomeBlank('ended')
+      return 'ok'
+    })
+  }
+
+  #endStored(id: SessionId, because: EndReason): Awaitable<void> {
     return andThen(this.store.end(id, because, this.core.now()), () => {
       // A token that never left needs no cookie to forget it.
       this.handout = this.#neverSent ? 'none' : 'clear'
-      this.becomeBlank('ended')
       this.token = undefined
       this.endedBecause = endedBecause(because)
       this.core.onEnded(id)
       this.core.events.emit('destroy', { id, reason: because })
-      return 'ok'
     })
+  }
+
+  // The old session lives until the commit, so that a request that fails leaves it as it was.
+  #beginAnew(): void {
+    const { copy, guard, isNew } = this
+    const replaced = this.status === 'live' ? { id: this.id, copy, guard, isNew, terms: this.#terms } : undefined
+    this.endAtCommit = false
+    if (replaced === undefined) return
+    this.becomeBlank('absent')
+    this.#replaced = replaced
+  }
+
+  #takeBack({ id, copy, guard, isNew, terms }: Replaced): void {
+    this.becomeBlank('live')
+    this.#id = id
+    this.guard = guard
+    this.isNew = isNew
+    this.copy = copy
+    this.#terms = terms
+  }
+
+  #endReplaced({ id }: Replaced): Awaitable<void> {
+    return andThen(this.#endStored(id, 'destroyed'), () => { this.#replaced = undefined })
   }
 
   /** One compare-and-set of one key; tells whether it went through. */
@@ -389,7 +436,7 @@ export class Life implements CopyContext {
     const { id } = this
     const { secret } = this.core.settings.tokens.make()
     // Encoded under the id that the record gets: a sealing codec binds the texts to it.
-    const changes = this.copy.changes(only)
+    const changes = this.copy.changes(only, METADATA)
     const own = this.#ownDeadline
     const record = this.#newRecord(hashSecret(secret), changes)
     return andThen(this.store.create(id, record), (created) => {
@@ -399,6 +446,7 @@ export class Life implements CopyContext {
         return this.#store(only, attempt + 1)
       }
       this.status = 'live'
+      this.#endSignal?.follow(id)
       this.copy.settle(changes)
       if (this.#ownDeadline === own) this.#ownDeadline = undefined
       this.#takeHead(record)
@@ -441,6 +489,7 @@ export class Life implements CopyContext {
 
   #becomeGone(): CommitResult {
     this.status = 'gone'
+    this.#endSignal?.fire()
     this.copy.discard()
     this.core.events.emit('gone', { id: this.id })
     return 'gone'
@@ -470,6 +519,14 @@ export class Life implements CopyContext {
   now(): number { return this.core.now() }
   onUnreadable(key: EntryKey, error: unknown): void { this.core.events.emit('unreadable', { id: this.id, key, error }) }
   onConflict(key: EntryKey): void { this.core.events.emit('conflict', { id: this.id, key }) }
+}
+
+interface Replaced {
+  readonly id: SessionId
+  readonly copy: WorkingCopy
+  readonly guard: string | undefined
+  readonly isNew: boolean
+  readonly terms: readonly string[]
 }
 
 const NO_ENTRIES = makeEntries()

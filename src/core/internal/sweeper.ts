@@ -1,5 +1,6 @@
 import type { Core } from './life.ts'
 import type { SweepRequest } from '../store.ts'
+import type { EndRegistry } from './end-registry.ts'
 import type { StoreGuard } from './store-guard.ts'
 
 const BATCH = 1000
@@ -8,18 +9,21 @@ const BATCH = 1000
 export class Sweeper {
   readonly #store: StoreGuard | undefined
   readonly #core: Core
+  readonly #ends: EndRegistry
   #timer: ReturnType<typeof setTimeout> | undefined
   #stopped = false
 
-  constructor(store: StoreGuard | undefined, core: Core) {
+  constructor(store: StoreGuard | undefined, core: Core, ends: EndRegistry) {
     this.#store = store
     this.#core = core
+    this.#ends = ends
   }
 
   /** Starts the timer, if it does not run. Several processes started together are spread by jitter. */
   start(): void {
     const { sweepEveryMs, random } = this.#core.settings
-    if (this.#timer !== undefined || this.#stopped || sweepEveryMs === undefined || this.#store?.store.sweep === undefined) return
+    if (this.#timer !== undefined || this.#stopped || sweepEveryMs === undefined) return
+    if (this.#store?.store.sweep === undefined && this.#ends.isEmpty) return
     const jitter = ((random(1)[0] ?? 0) / 255) * 0.2 + 0.9
     const timer = setTimeout(() => { void this.#run() }, sweepEveryMs * jitter)
     // Deno's and the browsers' timers are numbers, and Workers have none that outlive a request.
@@ -47,6 +51,7 @@ export class Sweeper {
   async #run(): Promise<void> {
     try {
       await this.sweep({ now: this.#core.now() })
+      await this.#ends.tellExpired(this.#core.now())
     } catch (error) {
       this.#core.events.emit('error', { reason: 'sweep', error })
     }

@@ -122,11 +122,11 @@ export class WorkingCopy {
     this.#cells = undefined
   }
 
-  /** What changed, of one key or of all. */
-  changes(only?: EntryKey): EntryChanges {
+  /** What changed, of all, or of one key and of those that begin with `also`. */
+  changes(only?: EntryKey, also?: string): EntryChanges {
     const changes = { set: [] as [EntryKey, string][], remove: [] as EntryKey[], expect: [] as [EntryKey, string | null][], writes: this.#writes }
     for (const [key, cell] of this.#cells ?? []) {
-      if (only !== undefined && key !== only) continue
+      if (only !== undefined && key !== only && (also === undefined || !key.startsWith(also))) continue
       const text = this.#changedText(key, cell)
       if (text === UNCHANGED) continue
       if (text === undefined) changes.remove.push(key)

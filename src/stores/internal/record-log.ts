@@ -144,8 +144,9 @@ function deserialize(text: string, serializer: RecordSerializer): SessionRecord 
   let value: unknown
   try {
     value = serializer.parse(text)
-  } catch (cause) {
-    throw unreadable('its serializer refuses it', cause)
+  } catch {
+    // No cause: the error of JSON.parse quotes what is stored.
+    throw unreadable('its serializer refuses it')
   }
   return recordFrom(value)
 }

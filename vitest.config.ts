@@ -5,7 +5,7 @@ export default defineConfig({
   ssr: { resolve: { conditions: ['sojourn:source', 'node'] } },
   test: {
     include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
-    exclude: ['**/node_modules/**', 'test/runtimes/**/node_modules/**', 'test/frameworks/**/node_modules/**'],
+    exclude: ['**/node_modules/**'],
     pool: 'forks',
     testTimeout: 120_000,
     hookTimeout: 300_000,

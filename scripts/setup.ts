@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, globSync } from 'node:fs'
 import { findBinary } from '../test/servers/process.ts'
+import { setUpProjects } from './projects.ts'
 
 /** A program of the operating system that some tests need. */
 export interface Program {
@@ -72,4 +73,7 @@ function apt(...args: readonly string[]): void {
   if (status !== 0) console.log(`set-up: apt-get ${args.join(' ')} failed${error === undefined ? '' : `: ${error.message}`}`)
 }
 
-if (import.meta.main) process.exitCode = setUp().length > 0 && inCi() ? 1 : 0
+if (import.meta.main) {
+  const missing = [...setUp(), ...setUpProjects()]
+  process.exitCode = missing.length > 0 && inCi() ? 1 : 0
+}

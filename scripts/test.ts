@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process'
 import { delimiter, dirname, join } from 'node:path'
 import { startVitest, type TestModule } from 'vitest/node'
+import { setUpProjects } from './projects.ts'
 import { inCi, setUp } from './setup.ts'
 
 const root = dirname(import.meta.dirname)
@@ -16,7 +17,7 @@ process.chdir(root)
 process.env['PATH'] = [binaries, process.env['PATH'] ?? ''].join(delimiter)
 console.log(`Node ${process.versions.node}`)
 
-for (const { name } of setUp()) if (inCi()) failed.push(`set-up: ${name} must be there when CI is set`)
+for (const name of [...setUp().map((program) => program.name), ...setUpProjects().map(({ folder }) => folder)]) if (inCi()) failed.push(`set-up: ${name} must be there when CI is set`)
 check('types', 'tsc', '--noEmit')
 check('lint', 'oxlint', '--deny-warnings')
 await runTests()

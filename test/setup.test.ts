@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { chmod, readFile, writeFile } from 'node:fs/promises'
 import { delimiter, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { isInstalled, setUpProjects } from '../scripts/projects.ts'
 import { inCi, setUp, type Program } from '../scripts/setup.ts'
 import { temporaryFolder } from './servers/process.ts'
 
@@ -57,6 +58,28 @@ describe('setUp', () => {
     expect(calls).toEqual(mayInstall
       ? ['noninteractive 1 -q -o Dpkg::Use-Pty=0 update', 'noninteractive 1 -q -o Dpkg::Use-Pty=0 install -y --no-install-recommends sojourn-absent-package']
       : [''])
+  })
+})
+
+describe('setUpProjects', () => {
+  it('installs what a lockfile names, once, and again when the lockfile has changed', async () => {
+    const project = { folder: folder.path, needed: 'a test' }
+    const lock = (name: string): Promise<void> => writeFile(join(folder.path, 'package-lock.json'), JSON.stringify({ name, lockfileVersion: 3, requires: true, packages: { '': { name } } }))
+    await writeFile(join(folder.path, 'package.json'), JSON.stringify({ name: 'one' }))
+    await lock('one')
+    expect(isInstalled(folder.path)).toBe(false)
+    for (let time = 0; time < 2; time += 1) expect(setUpProjects([project])).toEqual([])
+    expect(isInstalled(folder.path)).toBe(true)
+    expect(said).toHaveLength(1)
+    await lock('another')
+    expect(isInstalled(folder.path)).toBe(false)
+  })
+
+  it('names what is not tested when they cannot be installed', async () => {
+    await writeFile(join(folder.path, 'package-lock.json'), '{}')
+    const project = { folder: folder.path, needed: 'the absent runtime' }
+    expect(setUpProjects([project])).toEqual([project])
+    expect(said.at(-1)).toContain('so the absent runtime will not be tested; get them with: cd ')
   })
 })
 

@@ -1,0 +1,37 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+
+/** A server that runs as a process of its own. */
+export interface Program {
+  /** What it printed first. */
+  readonly url: string
+  /** What it has written to stderr. */
+  errors(): string
+  /** Asks it to end. Resolves to its exit code. */
+  stop(): Promise<number | null>
+  /** Ends it, whatever it does. */
+  kill(): void
+}
+
+/** Starts a program that prints its address when it listens. Throws what it wrote to stderr when it ends before. */
+export async function startProgram(command: string, args: readonly string[], { cwd, env = {} }: { readonly cwd: string; readonly env?: Readonly<Record<string, string>> }): Promise<Program> {
+  const child = spawn(command, args, { cwd, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
+  // A test run that ends early must not leave a server behind.
+  const kill = (): void => void child.kill('SIGKILL')
+  process.once('exit', kill)
+  let errors = ''
+  child.stderr.on('data', (chunk) => { errors += String(chunk) })
+  const ended = once(child, 'exit').finally(() => process.off('exit', kill))
+  const [url] = await Promise.race([once(createInterface(child.stdout), 'line'), ended.then(() => { throw new Error(`It ended before it listened:\n${errors}`) })])
+  return {
+    url: String(url),
+    errors: () => errors,
+    kill,
+    async stop() {
+      child.kill('SIGTERM')
+      const [code] = await ended
+      return typeof code === 'number' ? code : null
+    },
+  }
+}

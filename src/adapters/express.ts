@@ -1,7 +1,8 @@
 import type { RegisteredSession } from '../core/register.ts'
 import type { Session } from '../core/session.ts'
 import type { Sessions } from '../core/sessions.ts'
-import { isSecureRequest } from './internal/node-exchange.ts'
+import { crossSiteCheck, type CrossSiteOptions } from './internal/cross-site.ts'
+import { forwardedHost, isSecureRequest } from './internal/node-exchange.ts'
 import type { NodeRequest, NodeResponse } from './internal/node-types.ts'
 import { sessionFrom } from './internal/place.ts'
 import { withSession } from './internal/with-session.ts'
@@ -19,9 +20,10 @@ declare global {
 export interface ExpressRequest extends NodeRequest {
   /** Express' own notion, which follows `app.set('trust proxy', …)`. */
   readonly secure?: boolean
+  readonly app?: { get(setting: string): unknown }
 }
 
-export interface ExpressSessionOptions {
+export interface ExpressSessionOptions extends CrossSiteOptions {
   /** The property of the request under which the session is left. Needed for the second manager of an application. Defaults to `session`. */
   readonly as?: string
 }
@@ -36,9 +38,17 @@ export interface ExpressSession<Data extends object> {
  * Sessions for Express 4 and 5: `app.use(expressSession(sessions))`. The session is `req.session`; a store failure goes to
  * Express' error handler. Behind a proxy that ends TLS, `app.set('trust proxy', 1)` makes the cookie secure.
  */
-export function expressSession<Data extends object>(sessions: Sessions<Data>, { as = 'session' }: ExpressSessionOptions = {}): ExpressSession<Data> {
+export function expressSession<Data extends object>(sessions: Sessions<Data>, { as = 'session', ...options }: ExpressSessionOptions = {}): ExpressSession<Data> {
+  const check = crossSiteCheck(sessions, options)
   const middleware = (request: ExpressRequest, response: NodeResponse, next: (error?: unknown) => void): void => withSession(sessions, request, response, {
-    as, secure: request.secure ?? isSecureRequest(request, false), next: () => next(), fail: next,
+    as, check, secure: request.secure ?? isSecureRequest(request, false), host: forwardedHost(request, trustsProxy(request)), next: () => next(), fail: next,
   })
   return Object.assign(middleware, { of: (request: object) => sessionFrom(Reflect.get(request, as), sessions, as) })
+}
+
+// What Express itself asks in `request.host` of version 5 and `request.hostname`; that of version 4 leaves out the port.
+function trustsProxy({ app, socket }: ExpressRequest): boolean {
+  const trust = app?.get('trust proxy fn')
+  const address: unknown = socket !== null && socket !== undefined && 'remoteAddress' in socket ? socket.remoteAddress : undefined
+  return typeof trust === 'function' && Boolean(Reflect.apply(trust, undefined, [address, 0]))
 }

@@ -2,6 +2,7 @@ import type { RegisteredSession } from '../core/register.ts'
 import type { Session } from '../core/session.ts'
 import type { Sessions } from '../core/sessions.ts'
 import type { Exchange } from '../core/transport.ts'
+import { crossSiteCheck, type CrossSiteOptions } from './internal/cross-site.ts'
 import type { NodeRequest } from './internal/node-types.ts'
 import { sessionInPlace } from './internal/place.ts'
 import { describesBody } from './internal/response-head.ts'
@@ -22,6 +23,8 @@ export interface FastifySessionRequest {
   readonly body?: unknown
   /** Fastify's own notion, which follows its option `trustProxy`. */
   readonly protocol: string
+  /** Likewise. */
+  readonly host: string
   readonly headers: Readonly<Record<string, string | string[] | undefined>>
   readonly socket: { readonly localPort?: number }
 }
@@ -45,7 +48,7 @@ export interface FastifySessionInstance {
   addHook(name: 'onError', hook: (request: FastifySessionRequest, reply: FastifySessionReply, error: Error) => Promise<void>): unknown
 }
 
-export interface FastifySessionOptions {
+export interface FastifySessionOptions extends CrossSiteOptions {
   /** The property of the request under which the session is left. Needed for the second manager of an application. Defaults to `session`. */
   readonly as?: string
 }
@@ -54,13 +57,16 @@ export interface FastifySessionOptions {
  * Sessions for Fastify 5: `await app.register(fastifySession(sessions))`. The session is `request.session` in the scope where the plugin
  * is registered and below. The commit is acknowledged in `onSend`, before the head leaves; when it fails, Fastify's error handler answers.
  */
-export function fastifySession<Data extends object>(sessions: Sessions<Data>, { as = 'session' }: FastifySessionOptions = {}): (app: FastifySessionInstance) => Promise<void> {
+export function fastifySession<Data extends object>(sessions: Sessions<Data>, { as = 'session', ...options }: FastifySessionOptions = {}): (app: FastifySessionInstance) => Promise<void> {
+  const check = crossSiteCheck(sessions, options)
   const exchanges = new WeakMap<FastifySessionRequest, FastifyExchange<Data>>()
   const plugin = async (app: FastifySessionInstance): Promise<void> => {
     app.decorateRequest(as)
     app.addHook('onRequest', async (request, reply) => {
       if (sessionInPlace(Reflect.get(request, as) ?? undefined, sessions, as) !== undefined) return
       const exchange = new FastifyExchange<Data>(request, reply)
+      const refused = check(exchange)
+      if (refused !== undefined) throw refused
       exchange.session = await sessions.open(exchange)
       exchanges.set(request, exchange)
       Reflect.set(request, as, exchange.session)
@@ -116,6 +122,10 @@ class FastifyExchange<Data extends object> implements Exchange {
 
   get secure(): boolean {
     return this.request.protocol === 'https'
+  }
+
+  get host(): string | undefined {
+    return this.request.host === '' ? undefined : this.request.host
   }
 
   get port(): number | undefined {

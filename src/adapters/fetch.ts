@@ -1,13 +1,14 @@
 import type { Session } from '../core/session.ts'
 import type { Sessions } from '../core/sessions.ts'
 import type { Awaitable } from '../core/store.ts'
+import { crossSiteCheck, type CrossSiteOptions } from './internal/cross-site.ts'
 import { FetchExchange } from './internal/fetch-exchange.ts'
 
-export interface FetchSessionOptions {
-  /** Believe `X-Forwarded-Proto` when it says https. Only behind a proxy of yours that sets it. Defaults to false. */
+export interface FetchSessionOptions extends CrossSiteOptions {
+  /** Believe `X-Forwarded-Proto` when it says https, and `X-Forwarded-Host`. Only behind a proxy of yours that sets it. Defaults to false. */
   readonly trustProxy?: boolean
   /**
-   * Answers an error that the handler threw or the store caused. Without it the error is thrown on to the server; only
+   * Answers an error that the handler threw or the store caused, or a request that is refused (403 otherwise). Without it the error is thrown on to the server; only
    * when the cookie of a login, a rotation or a logout must reach the visitor, a plain 500 carries it and the error is logged.
    */
   readonly onError?: (error: unknown, request: Request) => Awaitable<Response>
@@ -23,8 +24,11 @@ export type FetchHandler<Data extends object, Rest extends readonly unknown[], R
 export function fetchSession<Data extends object, Rest extends readonly unknown[] = [], Reply extends Response | undefined = Response>(
   sessions: Sessions<Data>, handler: FetchHandler<Data, Rest, Reply>, options: FetchSessionOptions = {},
 ): (request: Request, ...rest: Rest) => Promise<Response | Reply> {
+  const check = crossSiteCheck(sessions, options)
   return async (request, ...rest) => {
     const exchange = new FetchExchange(request, options.trustProxy === true)
+    const refused = check(exchange)
+    if (refused !== undefined) return options.onError === undefined ? refused.getResponse() : options.onError(refused, request)
     let opened: Session<Data> | undefined
     try {
       const session = opened = await sessions.open(exchange)

@@ -1,6 +1,7 @@
 import type { RegisteredSession } from '../core/register.ts'
 import type { Sessions } from '../core/sessions.ts'
 import type { Exchange } from '../core/transport.ts'
+import { crossSiteCheck, type CrossSiteOptions } from './internal/cross-site.ts'
 import { sessionInPlace } from './internal/place.ts'
 
 /** The part of h3's event that is used here. Version 2. */
@@ -11,10 +12,10 @@ export interface H3SessionEvent {
   readonly context: Record<string, unknown>
 }
 
-export interface H3SessionOptions {
+export interface H3SessionOptions extends CrossSiteOptions {
   /** The key of `event.context` under which the session is left. Needed for the second manager of an application. Defaults to `session`. */
   readonly as?: string
-  /** Believe `X-Forwarded-Proto` when it says https. Only behind a proxy of yours that sets it. Defaults to false. */
+  /** Believe `X-Forwarded-Proto` when it says https, and `X-Forwarded-Host`. Only behind a proxy of yours that sets it. Defaults to false. */
   readonly trustProxy?: boolean
 }
 
@@ -28,11 +29,15 @@ export interface H3SessionContext {
  * acknowledged before the handler's value becomes a response.
  */
 export function h3Session<Data extends object>(
-  sessions: Sessions<Data>, { as = 'session', trustProxy = false }: H3SessionOptions = {},
+  sessions: Sessions<Data>, { as = 'session', trustProxy = false, ...options }: H3SessionOptions = {},
 ): (event: H3SessionEvent, next: () => unknown) => Promise<unknown> {
+  const check = crossSiteCheck(sessions, options)
   return async (event, next) => {
     if (sessionInPlace(event.context[as], sessions, as) !== undefined) return next()
     const exchange = new H3Exchange(event, trustProxy)
+    const refused = check(exchange)
+    // Thrown, h3 would log it and answer what it answers to any error that it does not know.
+    if (refused !== undefined) return refused.getResponse()
     const session = await sessions.open(exchange)
     event.context[as] = session
     try {
@@ -54,6 +59,7 @@ export function h3Session<Data extends object>(
 class H3Exchange implements Exchange {
   readonly request: Request
   readonly secure: boolean
+  readonly host: string
   readonly #event: H3SessionEvent
   #answer: Response | undefined
   headSent = false
@@ -61,8 +67,9 @@ class H3Exchange implements Exchange {
   constructor(event: H3SessionEvent, trustProxy: boolean) {
     this.#event = event
     this.request = event.req
-    const forwarded = trustProxy ? event.req.headers.get('x-forwarded-proto')?.split(',')[0]?.trim() : undefined
-    this.secure = event.url.protocol === 'https:' || forwarded === 'https'
+    const forwarded = (name: string): string | undefined => (trustProxy ? event.req.headers.get(name)?.split(',')[0]?.trim() : undefined)
+    this.secure = event.url.protocol === 'https:' || forwarded('x-forwarded-proto') === 'https'
+    this.host = forwarded('x-forwarded-host') ?? event.req.headers.get('host') ?? event.url.host
   }
 
   get method(): string {

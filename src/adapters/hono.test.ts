@@ -20,7 +20,7 @@ import { honoSession, type HonoSessionVariables } from './hono.ts'
 function application({ sessions, second, answer }: AdapterFixture): Hono<{ Variables: HonoSessionVariables & { second: Session } }> {
   const app = new Hono<{ Variables: HonoSessionVariables & { second: Session } }>()
   app.use(honoSession(sessions), honoSession(second, { as: 'second' }))
-  app.onError((_error, context) => context.text('Internal Server Error', 500))
+  app.onError((error, context) => ('getResponse' in error ? error.getResponse() : context.text('Internal Server Error', 500)))
   app.all('*', async ({ req, var: { session, second } }) => {
     const { pathname, search } = new URL(req.url)
     return responseFrom(await answer({ method: req.method, url: pathname + search, session, second, text: () => req.text() }))

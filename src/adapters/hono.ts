@@ -1,6 +1,7 @@
 import type { RegisteredData } from '../core/register.ts'
 import type { Session } from '../core/session.ts'
 import type { Sessions } from '../core/sessions.ts'
+import { crossSiteCheck, type CrossSiteOptions } from './internal/cross-site.ts'
 import { FetchExchange } from './internal/fetch-exchange.ts'
 import { sessionInPlace } from './internal/place.ts'
 
@@ -14,10 +15,10 @@ export interface HonoContext {
   set(key: string, value: unknown): void
 }
 
-export interface HonoSessionOptions {
+export interface HonoSessionOptions extends CrossSiteOptions {
   /** The variable under which the session is left. Needed for the second manager of an application. Defaults to `session`. */
   readonly as?: string
-  /** Believe `X-Forwarded-Proto` when it says https. Only behind a proxy of yours that sets it. Defaults to false. */
+  /** Believe `X-Forwarded-Proto` when it says https, and `X-Forwarded-Host`. Only behind a proxy of yours that sets it. Defaults to false. */
   readonly trustProxy?: boolean
 }
 
@@ -31,11 +32,14 @@ export interface HonoSessionVariables<Data extends object = RegisteredData> {
  * Hono answered, commits nothing more.
  */
 export function honoSession<Data extends object>(
-  sessions: Sessions<Data>, { as = 'session', trustProxy = false }: HonoSessionOptions = {},
+  sessions: Sessions<Data>, { as = 'session', trustProxy = false, ...options }: HonoSessionOptions = {},
 ): (context: HonoContext, next: () => Promise<void>) => Promise<void> {
+  const check = crossSiteCheck(sessions, options)
   return async (context, next) => {
     if (sessionInPlace(context.get(as), sessions, as) !== undefined) return next()
     const exchange = new FetchExchange(context.req.raw, trustProxy)
+    const refused = check(exchange)
+    if (refused !== undefined) throw refused
     const session = await sessions.open(exchange)
     context.set(as, session)
     await next()

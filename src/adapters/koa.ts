@@ -1,6 +1,7 @@
 import type { RegisteredData } from '../core/register.ts'
 import type { Session } from '../core/session.ts'
 import type { Sessions } from '../core/sessions.ts'
+import { crossSiteCheck, type CrossSiteOptions } from './internal/cross-site.ts'
 import { NodeExchange } from './internal/node-exchange.ts'
 import type { NodeRequest, NodeResponse } from './internal/node-types.ts'
 import { sessionInPlace } from './internal/place.ts'
@@ -13,13 +14,14 @@ export interface KoaContext {
   readonly request?: object
   /** Koa's own notion, which follows `app.proxy`. */
   readonly secure: boolean
+  readonly host: string
   readonly status: number
   readonly state: object
   /** Answers an error that no middleware has caught. */
   onerror?(error: Error): void
 }
 
-export interface KoaSessionOptions {
+export interface KoaSessionOptions extends CrossSiteOptions {
   /** The property of the context under which the session is left. Needed for the second manager of an application. Defaults to `session`. */
   readonly as?: string
 }
@@ -34,11 +36,14 @@ export interface KoaSessionContext<Data extends object = RegisteredData> {
  * middleware, so the commit is acknowledged before; a handler that answers on `ctx.res` itself is too early for changes.
  */
 export function koaSession<Data extends object>(
-  sessions: Sessions<Data>, { as = 'session' }: KoaSessionOptions = {},
+  sessions: Sessions<Data>, { as = 'session', ...options }: KoaSessionOptions = {},
 ): (context: KoaContext, next: () => Promise<unknown>) => Promise<void> {
+  const check = crossSiteCheck(sessions, options)
   return async (context, next) => {
     if (sessionInPlace(Reflect.get(context, as), sessions, as) !== undefined) return void (await next())
     const exchange = new KoaExchange(context)
+    const refused = check(exchange)
+    if (refused !== undefined) throw refused
     const session = await sessions.open(exchange)
     Object.defineProperty(context, as, { value: session, configurable: true, enumerable: true, writable: true })
     try {
@@ -61,7 +66,7 @@ class KoaExchange extends NodeExchange {
   readonly #context: KoaContext
 
   constructor(context: KoaContext) {
-    super(context.req, context.res, context.secure)
+    super(context.req, context.res, { secure: context.secure, host: context.host })
     this.#context = context
   }
 

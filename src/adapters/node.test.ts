@@ -7,6 +7,7 @@ import { pipeline } from 'node:stream/promises'
 import { describe, expect, it } from 'vitest'
 import { answerOnNode, listen } from '../../test/adapters/node-server.ts'
 import { onSite } from '../../test/adapters/on-site.ts'
+import { isSessionError } from '../core/errors.ts'
 import type { Session } from '../core/session.ts'
 import { assertFailed, assertSessionCookie, Latch } from '../testing/adapter-cases/trial.ts'
 import { describeAdapter, type AdapterFixture, type RunningApp } from '../testing/describe-adapter.ts'
@@ -34,14 +35,14 @@ function asListener(fixture: AdapterFixture): (request: NodeRequest, response: N
 function asMiddleware({ sessions, second, answer }: AdapterFixture): (request: NodeRequest, response: NodeResponse) => void {
   const [first, other] = [nodeSession(sessions), nodeSession(second, { as: 'second' })]
   return (request, response) => {
-    const failed = (): void => {
-      response.statusCode = 500
-      response.end('Internal Server Error')
+    const failed = (error: unknown): void => {
+      response.statusCode = isSessionError(error, 'ERR_SESSION_CROSS_SITE') ? 403 : 500
+      response.end('An error')
     }
     first(request, response, (error) => {
-      if (error !== undefined) return failed()
+      if (error !== undefined) return failed(error)
       other(request, response, (error) => {
-        if (error !== undefined) return failed()
+        if (error !== undefined) return failed(error)
         const { method = 'GET', url = '/' } = request
         answer({ method, url, session: first.of(request), second: other.of(request), text: () => text(request) })
           .then((reply) => answerOnNode(response, reply)).catch(failed)

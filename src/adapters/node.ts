@@ -1,10 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { isSessionError } from '../core/errors.ts'
 import type { RegisteredSession } from '../core/register.ts'
 import type { Session } from '../core/session.ts'
 import type { Sessions } from '../core/sessions.ts'
 import type { Awaitable } from '../core/store.ts'
+import { crossSiteCheck, type CrossSiteCheck, type CrossSiteOptions } from './internal/cross-site.ts'
 import type { HeldResponse } from './internal/held-response.ts'
-import { isSecureRequest } from './internal/node-exchange.ts'
+import { forwardedHost, isSecureRequest } from './internal/node-exchange.ts'
 import type { NodeRequest, NodeResponse } from './internal/node-types.ts'
 import { sessionFrom } from './internal/place.ts'
 import { withSession } from './internal/with-session.ts'
@@ -23,10 +25,10 @@ declare module 'node:http2' {
   }
 }
 
-export interface NodeSessionOptions {
+export interface NodeSessionOptions extends CrossSiteOptions {
   /** For middleware: the property of the request under which the session is left. Needed for the second manager of an application. Defaults to `session`. */
   readonly as?: string
-  /** Believe `X-Forwarded-Proto` when it says https. Only behind a proxy of yours that sets it. Defaults to false. */
+  /** Believe `X-Forwarded-Proto` when it says https, and `X-Forwarded-Host`. Only behind a proxy of yours that sets it. Defaults to false. */
   readonly trustProxy?: boolean
   /** Told of an error that the listener threw or the store caused, after which a plain 500 is sent. Defaults to `console.error`. */
   readonly onError?: (error: unknown) => void
@@ -55,21 +57,24 @@ export function nodeSession<Data extends object>(
 ): NodeMiddleware<Data> | ((request: NodeRequest, response: NodeResponse) => void) {
   const listener = typeof listenerOrOptions === 'function' ? listenerOrOptions : undefined
   const options = (typeof listenerOrOptions === 'function' ? listenerOptions : listenerOrOptions) ?? {}
-  return listener === undefined ? asMiddleware(sessions, options) : asListener(sessions, listener, options)
+  const check = crossSiteCheck(sessions, options)
+  return listener === undefined ? asMiddleware(sessions, check, options) : asListener(sessions, check, listener, options)
 }
 
-function asMiddleware<Data extends object>(sessions: Sessions<Data>, { as = 'session', trustProxy = false }: NodeSessionOptions): NodeMiddleware<Data> {
+function asMiddleware<Data extends object>(sessions: Sessions<Data>, check: CrossSiteCheck, { as = 'session', trustProxy = false }: NodeSessionOptions): NodeMiddleware<Data> {
   const middleware = (request: NodeRequest, response: NodeResponse, next: (error?: unknown) => void): void => withSession(sessions, request, response, {
-    as, secure: isSecureRequest(request, trustProxy), next: () => next(), fail: next,
+    as, check, secure: isSecureRequest(request, trustProxy), host: forwardedHost(request, trustProxy), next: () => next(), fail: next,
   })
   return Object.assign(middleware, { of: (request: object) => sessionFrom(Reflect.get(request, as), sessions, as) })
 }
 
 function asListener<Data extends object>(
-  sessions: Sessions<Data>, listener: NodeListener<NodeRequest, NodeResponse, Data>, { trustProxy = false, onError = console.error }: NodeSessionOptions,
+  sessions: Sessions<Data>, check: CrossSiteCheck, listener: NodeListener<NodeRequest, NodeResponse, Data>, { trustProxy = false, onError = console.error }: NodeSessionOptions,
 ): (request: NodeRequest, response: NodeResponse) => void {
   return (request, response) => {
     const fail = (error: unknown): void => {
+      // Not the application's failure, and whoever makes such requests must not fill its log.
+      if (isSessionError(error, 'ERR_SESSION_CROSS_SITE')) return sendText(response, 403, error.message)
       onError(error)
       sendError(response)
     }
@@ -81,7 +86,7 @@ function asListener<Data extends object>(
         fail(error)
       }
     }
-    withSession(sessions, request, response, { secure: isSecureRequest(request, trustProxy), next: (session, held) => void next(session, held), fail })
+    withSession(sessions, request, response, { check, secure: isSecureRequest(request, trustProxy), host: forwardedHost(request, trustProxy), next: (session, held) => void next(session, held), fail })
   }
 }
 
@@ -89,7 +94,11 @@ function asListener<Data extends object>(
 function sendError(response: NodeResponse): void {
   if (response.writableEnded) return
   if (response.headersSent) return void response.destroy()
-  response.statusCode = 500
+  sendText(response, 500, 'Internal Server Error')
+}
+
+function sendText(response: NodeResponse, status: number, text: string): void {
+  response.statusCode = status
   response.setHeader('Content-Type', 'text/plain; charset=utf-8')
-  response.end('Internal Server Error\n')
+  response.end(`${text}\n`)
 }

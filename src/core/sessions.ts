@@ -69,6 +69,8 @@ export interface Sessions<Data extends object = Record<string, unknown>> {
   readonly onStart: readonly StartHook<Data>[]
   /** The name under which the token travels in an exchange. */
   nameFor(exchange: Exchange): string | undefined
+  /** For adapters: a cookie of ours is on the request. Browsers add it by themselves, so a page of another site may have made the request. */
+  carriesCookie(exchange: Exchange): boolean
   /** Stops the sweeper and closes what the store opened. */
   close(): Promise<void>
 }
@@ -194,6 +196,10 @@ class Manager<Data extends object> implements Sessions<Data>, Core {
 
   nameFor(exchange: Exchange): string | undefined {
     return this.settings.transports[0].nameFor?.(exchange)
+  }
+
+  carriesCookie(exchange: Exchange): boolean {
+    return this.settings.transports.some((one) => one.vary === 'Cookie' && one.read(exchange).length > 0)
   }
 
   #lifeFor(exchange: Exchange): Life {

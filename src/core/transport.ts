@@ -9,6 +9,8 @@ export interface Exchange {
   readonly url: string
   /** The request came over https, as far as the framework trusts what a proxy says. Undefined where nobody can tell: outside of a request. */
   readonly secure: boolean | undefined
+  /** The host and port that the request was made to, as far as the framework trusts what a proxy says. Undefined: what the header `Host` says. */
+  readonly host?: string | undefined
   /** The port the server listens on, where it is known. */
   readonly port: number | undefined
   /** A request header by its lower-case name. Several of one name are joined as HTTP joins them. */
@@ -60,6 +62,6 @@ export interface Transport {
   readonly exposesToken?: boolean
   /** Called once at the end of each response, after every write to the store and before the head leaves. */
   settle?(exchange: Exchange): void
-  /** The response depends on this request header once the session was read: `Cookie`, `Authorization`. */
+  /** The response depends on this request header once the session was read: `Cookie`, `Authorization`. With `Cookie`, browsers send the token by themselves. */
   readonly vary?: string
 }

@@ -12,11 +12,13 @@ import { describeAdapter, type AdapterFixture, type RunningApp } from './describ
 /** What an adapter asks of the manager, done wrong. */
 interface Mistake {
   open?(sessions: Sessions, exchange: Exchange): Awaitable<Session>
+  carriesCookie?(): boolean
   finish?(sessions: Sessions, session: Session, outcome: Outcome): Awaitable<void>
 }
 
-function mistaken(sessions: Sessions, { open, finish }: Mistake): Sessions {
+function mistaken(sessions: Sessions, { open, carriesCookie, finish }: Mistake): Sessions {
   return Object.assign(Object.create(sessions), {
+    ...(carriesCookie !== undefined && { carriesCookie }),
     open: (exchange: Exchange) => open?.(sessions, exchange) ?? sessions.open(exchange),
     finish: (session: Session, outcome: Outcome = {}) => (finish === undefined ? sessions.finish(session, outcome) : finish(sessions, session, outcome)),
   })
@@ -73,6 +75,11 @@ const mistakes: readonly { readonly name: string; readonly mistake: Mistake; rea
       'lets no byte leave before the store has acknowledged an end',
       'fails a request whose session ended meanwhile when onGone is "fail"',
     ],
+  },
+  {
+    name: 'does not ask where a request comes from',
+    mistake: { carriesCookie: () => false },
+    caughtBy: ['answers 403 to a change with our cookie that a page of another origin asks for, before the handler runs'],
   },
   {
     name: 'stores what a handler changed that then threw',

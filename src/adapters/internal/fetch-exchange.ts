@@ -34,6 +34,11 @@ export class FetchExchange implements Exchange {
     return port === '' ? (protocol === 'https:' ? 443 : 80) : Number(port)
   }
 
+  /** Of the URL where there is no header, as on some runtimes. */
+  get host(): string {
+    return (this.#trustProxy ? this.header('x-forwarded-host')?.split(',')[0]?.trim() : undefined) ?? this.header('host') ?? this.#parsedUrl.host
+  }
+
   /** The response whose head is about to leave. */
   get response(): Response | undefined {
     return this.#response

@@ -7,13 +7,15 @@ export class NodeExchange implements Exchange {
   readonly request: NodeRequest
   readonly #response: NodeResponse
   readonly secure: boolean
+  readonly host: string | undefined
   /** Set when the commit is acknowledged: from then on nothing can be added to the head. Until then the response is held back. */
   headSent: boolean
 
-  constructor(request: NodeRequest, response: NodeResponse, secure: boolean) {
+  constructor(request: NodeRequest, response: NodeResponse, { secure, host }: { readonly secure: boolean; readonly host: string | undefined }) {
     this.request = request
     this.#response = response
     this.secure = secure
+    this.host = host
     this.headSent = response.headersSent
   }
 
@@ -61,6 +63,15 @@ export function isSecureRequest(request: NodeRequest, trustProxy: boolean): bool
   const { socket } = request
   if (socket !== null && socket !== undefined && 'encrypted' in socket && socket.encrypted === true) return true
   if (!trustProxy) return false
-  const forwarded = request.headers['x-forwarded-proto']
-  return (Array.isArray(forwarded) ? forwarded[0] : forwarded)?.split(',')[0]?.trim() === 'https'
+  return forwarded(request, 'x-forwarded-proto') === 'https'
+}
+
+/** The host that the first proxy says, when proxies are trusted; undefined when `Host` is to be believed. */
+export function forwardedHost(request: NodeRequest, trustProxy: boolean): string | undefined {
+  return trustProxy ? forwarded(request, 'x-forwarded-host') : undefined
+}
+
+function forwarded(request: NodeRequest, name: string): string | undefined {
+  const value = request.headers[name]
+  return (Array.isArray(value) ? value[0] : value)?.split(',')[0]?.trim()
 }

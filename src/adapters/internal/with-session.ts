@@ -2,6 +2,7 @@ import { isPromise } from '../../core/internal/awaitable.ts'
 import type { Session } from '../../core/session.ts'
 import type { Sessions } from '../../core/sessions.ts'
 import type { Awaitable } from '../../core/store.ts'
+import type { CrossSiteCheck } from './cross-site.ts'
 import { HeldResponse } from './held-response.ts'
 import { NodeExchange } from './node-exchange.ts'
 import type { NodeRequest, NodeResponse } from './node-types.ts'
@@ -12,14 +13,17 @@ export interface Walk<Data extends object> {
   readonly as?: string | undefined
   /** The request came over https. */
   readonly secure: boolean
+  /** The host that the request was made to, where the framework knows better than the header `Host`. */
+  readonly host?: string | undefined
+  readonly check: CrossSiteCheck
   /** Runs what follows. The response is absent when the adapter, mounted before, holds it already. */
   readonly next: (session: Session<Data>, response: HeldResponse | undefined) => void
-  /** Told when the session cannot be read, or when the commit failed and an error has to be answered instead. */
+  /** Told when the request is refused or the session cannot be read, or when the commit failed and an error has to be answered instead. */
   readonly fail: (error: unknown) => void
 }
 
 /** The walk of one request on Node: open, leave the session on the request, run what follows, and commit before the head leaves. */
-export function withSession<Data extends object>(sessions: Sessions<Data>, request: NodeRequest, response: NodeResponse, { as, secure, next, fail }: Walk<Data>): void {
+export function withSession<Data extends object>(sessions: Sessions<Data>, request: NodeRequest, response: NodeResponse, { as, secure, host, check, next, fail }: Walk<Data>): void {
   let present: Session<Data> | undefined
   try {
     present = as === undefined ? undefined : sessionInPlace(Reflect.get(request, as), sessions, as)
@@ -27,7 +31,9 @@ export function withSession<Data extends object>(sessions: Sessions<Data>, reque
     return fail(error)
   }
   if (present !== undefined) return next(present, undefined)
-  const exchange = new NodeExchange(request, response, secure)
+  const exchange = new NodeExchange(request, response, { secure, host })
+  const refused = check(exchange)
+  if (refused !== undefined) return fail(refused)
   const go = (session: Session<Data>): void => {
     if (as !== undefined) Object.defineProperty(request, as, { value: session, configurable: true, enumerable: true, writable: true })
     next(session, new HeldResponse(response, {

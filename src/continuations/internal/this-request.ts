@@ -1,6 +1,6 @@
 import type { Fields, FieldSource } from '../../core/continuations.ts'
 import { SessionError } from '../../core/errors.ts'
-import { isFromElsewhere } from './cross-site.ts'
+import { isFromElsewhere } from '../../core/internal/cross-site.ts'
 import { keptFields } from './fields.ts'
 import { filterParameters, queryOf } from './parameters.ts'
 import type { StoredRequest } from './stored.ts'

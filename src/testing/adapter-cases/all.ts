@@ -1,4 +1,5 @@
 import { cookieCases } from './cookies.ts'
+import { crossSiteCases } from './cross-site.ts'
 import { failureCases } from './failures.ts'
 import { headCases } from './heads.ts'
 import { nodeResponseCases } from './node-response.ts'
@@ -8,4 +9,4 @@ import { streamCases } from './streams.ts'
 import type { AdapterCase } from './trial.ts'
 
 /** Every rule of the adapter contract. */
-export const adapterCases: readonly AdapterCase[] = [...cookieCases, ...headCases, ...failureCases, ...requestCases, ...raceCases, ...streamCases, ...nodeResponseCases]
+export const adapterCases: readonly AdapterCase[] = [...cookieCases, ...headCases, ...failureCases, ...requestCases, ...crossSiteCases, ...raceCases, ...streamCases, ...nodeResponseCases]

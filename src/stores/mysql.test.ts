@@ -47,6 +47,10 @@ describe('mysqlStore', () => {
     ['a client that is none', () => mysqlStore(JSON.parse('{}')), 'Pass a pool'],
     ['an empty name', () => mysqlStore(pool, { table: '' }), 'bare name'],
     ['a name that is too long', () => mysqlStore(pool, { table: 'x'.repeat(60) }), 'at most 49'],
+    ['two columns that MySQL takes for one', () => mysqlStore(pool, { columns: { nonce: 'VERSION' } }), 'name of its own'],
+    ['a column that InnoDB has already', () => mysqlStore(pool, { columns: { nonce: 'DB_TRX_ID' } }), 'name of its own'],
+    ['a name with a character that MySQL cuts', () => mysqlStore(pool, { columns: { nonce: '😀' } }), 'ordinary characters'],
+    ['a name with a space at its end', () => mysqlStore(pool, { table: 'sessions ' }), 'ordinary characters'],
     ['an option that it does not have', () => mysqlStore(pool, JSON.parse('{"prepare": true}')), 'termsTable'],
   ])('refuses %s, naming what to pass', (_title, make, advice) => refused(make, advice))
 
@@ -169,6 +173,17 @@ describeWithServer('mysqlStore on MariaDB', needsMariadb, (binary) => {
     await session.commit()
     expect(await rows()).toEqual([{ user_id: 42, 'the owner': 'ada', seen: 0 }])
     await sessions.close()
+  })
+
+  it('refuses extra columns that are the session\'s own, in any case of letters', async () => {
+    const store = await newStore({ extraColumns: () => ({ Token_Hash: 'a hash of an attacker' }) })
+    const id = newId()
+    await expect((async () => store.create(id, newRecord()))()).rejects.toMatchObject({ code: 'ERR_SESSION_OPTION', message: expect.stringContaining('"Token_Hash"') })
+    expect(await store.read(id)).toBeUndefined()
+  })
+
+  it.each(['DB_TRX_ID', 'db_row_id', 'Db_Roll_Ptr', '😀', 'x '])('is right to refuse a column called %j: the server does, too', async (name) => {
+    await expect(query(`CREATE TABLE ${unique()} (\`${name}\` int) ENGINE = InnoDB`)).rejects.toMatchObject({ errno: expect.any(Number) })
   })
 
   it('does not list a patched record under a term that the patch did not get to write', async () => {

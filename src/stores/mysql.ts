@@ -8,8 +8,8 @@ import {
   sweepStatement, tableStatements, updateStatement, type Replacement,
 } from './internal/mysql-sql.ts'
 import { errorField, sqlFailure } from './internal/sql-errors.ts'
-import { extraOfPatch, extraOfRecord, type ExtraColumns } from './internal/sql-extra-columns.ts'
-import { RECORD_COLUMNS, sqlNames, wrong, type SqlNames, type SqlTableOptions } from './internal/sql-names.ts'
+import { extraColumnsWriter, type ExtraColumns } from './internal/sql-extra-columns.ts'
+import { RECORD_COLUMNS, sqlNames, wrong, type SqlDialect, type SqlNames, type SqlTableOptions } from './internal/sql-names.ts'
 import { recordFromRow, textOf, valuesOf } from './internal/sql-row.ts'
 
 export type { MysqlCallbackPool, MysqlClient, MysqlConnection, MysqlPool, MysqlValue } from './internal/mysql-client.ts'
@@ -28,7 +28,15 @@ export interface MysqlStore extends Store {
   createTable(): Promise<void>
 }
 
-const dialect = { quote: quoteName, maxLength: 64, lengthOf: (name: string) => name.length }
+const dialect: SqlDialect = {
+  quote: quoteName,
+  maxLength: 64,
+  lengthOf: (name) => name.length,
+  fold: (name) => name.toLowerCase(),
+  taken: ['db_row_id', 'db_trx_id', 'db_roll_ptr', 'fts_doc_id'],
+  // Names are kept in three bytes a character, and a space at the end would be cut off.
+  refused: /[\u{10000}-\u{10FFFF}]| $/u,
+}
 
 /** The SQL that makes the tables, for a migration. Takes the same names as the store. */
 export function mysqlTables(options: SqlTableOptions = {}): string {
@@ -44,7 +52,7 @@ export function mysqlStore(client: MysqlClient | (() => Awaitable<MysqlClient>),
   checkOptions(options)
   const names = sqlNames(options, dialect)
   const run = mysqlRunner(client)
-  const { extraColumns } = options
+  const extra = extraColumnsWriter(options.extraColumns, names)
   const createTable = (): Promise<void> => createTables(run, names)
   return {
     consistency: 'atomic',
@@ -54,8 +62,8 @@ export function mysqlStore(client: MysqlClient | (() => Awaitable<MysqlClient>),
       const row = await run({ doing: 'read', signal }, (session) => readRow(session, names, id))
       return row === undefined ? undefined : recordFromRow(row, asItIs)
     },
-    create: (id, record) => create(run, names, { id, record, extra: extraOfRecord(extraColumns, id, record) }),
-    patch: (id, patch, { signal } = {}) => commit(run, names, { id, patch, extra: extraOfPatch(extraColumns, id, patch) }, signal),
+    create: (id, record) => create(run, names, { id, record, extra: extra.ofRecord(id, record) }),
+    patch: (id, patch, { signal } = {}) => commit(run, names, { id, patch, extra: extra.ofPatch(id, patch) }, signal),
     async end(id, because, at) {
       const { sql, values } = endStatement(names, id, because, at)
       return (await run({ doing: 'end' }, (session) => session.change(sql, values))) > 0

@@ -52,6 +52,22 @@ describe('postgresStore on PGlite', () => {
 
   describeStore({ describe, it }, 'PGlite', () => openOn({ client: lite, other: lite, query: (text) => lite.exec(text), options: { listen: lite } }))
 
+  describeStore({ describe, it }, 'PGlite, where every name is an awkward one', async () => {
+    const schema = unique()
+    await lite.exec(`CREATE SCHEMA "${schema}"`)
+    const options = { schema, table: 'insert', termsTable: 'table"', columns: AWKWARD }
+    const { close, ...opened } = openOn({ client: lite, other: lite, query: (text) => lite.exec(text), options: { ...options, createTable: false, listen: lite } })
+    await lite.exec(postgresTables(options))
+    return {
+      ...opened,
+      corrupt: async (id) => void (await lite.exec(`UPDATE "${schema}"."insert" SET "from" = '[]' WHERE "where" = '${id}'`)),
+      async close() {
+        await close()
+        await lite.exec(`DROP SCHEMA "${schema}" CASCADE`)
+      },
+    }
+  })
+
   const newStore = async (options: PostgresStoreOptions = {}): Promise<PostgresStore> => {
     const store = postgresStore(lite, { table: unique(), createTable: true, ...options })
     await store.open?.()
@@ -91,6 +107,9 @@ describe('postgresStore on PGlite', () => {
     ['a name that is too long in bytes', () => postgresStore(lite, { schema: '😀'.repeat(16) }), 'at most 63'],
     ['one name for both tables', () => postgresStore(lite, { table: 'a', termsTable: 'a' }), 'different names'],
     ['one name for two columns', () => postgresStore(lite, { columns: { nonce: 'version' } }), 'name of its own'],
+    ['a column that PostgreSQL has already', () => postgresStore(lite, { columns: { id: 'ctid' } }), 'name of its own'],
+    ['a name with half a character', () => postgresStore(lite, { columns: { id: '\ud800' } }), 'ordinary characters'],
+    ['columns that are none', () => postgresStore(lite, { columns: JSON.parse('"id"') }), "{ id: 'sid' }"],
     ['a column that it does not have', () => postgresStore(lite, { columns: JSON.parse('{"expires": "x"}') }), 'expiresAt'],
     ['an option that it does not have', () => postgresStore(lite, JSON.parse('{"tableName": "x"}')), 'termsTable'],
     ['a listener that cannot listen', () => postgresStore(lite, { listen: JSON.parse('{}') }), 'used for nothing else'],
@@ -212,6 +231,11 @@ describe('postgresStore on PGlite', () => {
       expect(await rowsOf(table)).toEqual([{ user_id: null, 'the owner': null, seen: null }])
     })
 
+    it('may not be columns of the session itself, whatever these are called', async () => {
+      const store = await newStore({ columns: { tokenHash: 'where' }, extraColumns: () => ({ where: 'a hash of an attacker' }) })
+      await expect((async () => store.create(newId(), newRecord()))()).rejects.toMatchObject({ code: 'ERR_SESSION_OPTION', message: expect.stringContaining('"where"') })
+    })
+
     it('that cannot be made fail the call before it is sent', async () => {
       const store = await newStore({ extraColumns: ({ get }) => ({ user_id: String(get('userId')) }) })
       await expect((async () => store.create(newId(), newRecord({ entries: { 'd:userId': 'sealed by a codec of its own' } })))()).rejects.toMatchObject({ code: 'ERR_SESSION_STORE', outcome: 'none' })
@@ -246,7 +270,7 @@ describeWithServer('postgresStore on a server', needsPostgres, (binary) => {
   describeStore({ describe, it }, 'pg Pool, prepared, where every name is an awkward one', async () => {
     const schema = unique()
     await query(`CREATE SCHEMA "${schema}"`)
-    const { close, ...opened } = openOn({ client: pool, other: second, query, options: { schema, table: 'insert', termsTable: 'table"', columns: AWKWARD, prepare: true } })
+    const { close, ...opened } = openOn({ client: pool, other: second, query, options: { schema, table: 'insert', termsTable: 'table"', columns: AWKWARD, prepare: true, listen: connect } })
     return {
       ...opened,
       corrupt: async (id) => void (await query(`UPDATE "${schema}"."insert" SET "from" = '[]' WHERE "where" = '${id}'`)),
@@ -255,7 +279,7 @@ describeWithServer('postgresStore on a server', needsPostgres, (binary) => {
         await query(`DROP SCHEMA "${schema}" CASCADE`)
       },
     }
-  }, { lacks: ['watch'] })
+  })
 
   describe('postgres.js', () => {
     let sql: postgres.Sql

@@ -8,8 +8,8 @@ import { postgresRunner, sqlState, type PostgresClient, type Run } from './inter
 import { checkStatements, createStatement, endStatement, PAGE, pageStatement, patchStatement, quoteName, readStatement, stillThereStatement, sweepStatement, tableStatements } from './internal/postgres-sql.ts'
 import { postgresWatch, type PostgresListener } from './internal/postgres-watch.ts'
 import { errorField, sqlFailure } from './internal/sql-errors.ts'
-import { extraOfPatch, extraOfRecord, type ExtraColumns } from './internal/sql-extra-columns.ts'
-import { sqlNames, wrong, type SqlNames, type SqlTableOptions } from './internal/sql-names.ts'
+import { extraColumnsWriter, type ExtraColumns } from './internal/sql-extra-columns.ts'
+import { sqlNames, wrong, type SqlDialect, type SqlNames, type SqlTableOptions } from './internal/sql-names.ts'
 import { numberOf, recordFromRow, valuesOf } from './internal/sql-row.ts'
 
 export type { PostgresClient, PostgresJs, PostgresPool, PostgresPooledClient, PostgresQueryable, PostgresResult, PostgresValue } from './internal/postgres-client.ts'
@@ -36,7 +36,13 @@ export interface PostgresStore extends Store {
   createTable(): Promise<void>
 }
 
-const dialect = { quote: quoteName, maxLength: 63, lengthOf: (name: string) => Buffer.byteLength(name) }
+const dialect: SqlDialect = {
+  quote: quoteName,
+  maxLength: 63,
+  lengthOf: (name) => Buffer.byteLength(name),
+  fold: (name) => name,
+  taken: ['tableoid', 'xmin', 'cmin', 'xmax', 'cmax', 'ctid'],
+}
 
 /** The SQL that makes the tables, for a migration. Takes the same names as the store. */
 export function postgresTables(options: SqlTableOptions = {}): string {
@@ -53,6 +59,7 @@ export function postgresStore(client: PostgresClient | (() => Awaitable<Postgres
   const names = sqlNames(options, dialect)
   const runner = postgresRunner(client, { prepare: options.prepare })
   const { run } = runner
+  const extra = extraColumnsWriter(options.extraColumns, names)
   const background = watchForErrors(runner.client)
   const channel = options.listen === undefined ? undefined : channelOf(names)
   const watching = options.listen === undefined || channel === undefined ? undefined : postgresWatch({
@@ -81,11 +88,11 @@ export function postgresStore(client: PostgresClient | (() => Awaitable<Postgres
       return row === undefined ? undefined : recordFromRow(valuesOf(row), unescapeText)
     },
     async create(id, record) {
-      const rows = await run(createStatement(names, id, record, extraOfRecord(options.extraColumns, id, record)), { doing: 'create' })
+      const rows = await run(createStatement(names, id, record, extra.ofRecord(id, record)), { doing: 'create' })
       return rows.length > 0
     },
     async patch(id, patch, { signal } = {}) {
-      const [row] = await run(patchStatement(names, id, patch, extraOfPatch(options.extraColumns, id, patch)), { doing: 'patch', signal })
+      const [row] = await run(patchStatement(names, id, patch, extra.ofPatch(id, patch)), { doing: 'patch', signal })
       return row === undefined ? { status: 'gone' } : patchResult(valuesOf(row))
     },
     async end(id, because, at) {

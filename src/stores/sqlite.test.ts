@@ -75,6 +75,15 @@ function onFile(): StoreUnderTest {
   return { store, reopen: () => sqliteStore(path), corrupt: (id) => corruptIn(openHandle(path), id), close: () => store.close() }
 }
 
+/** A table and columns called as nobody should. */
+function withAwkwardNames(): StoreUnderTest {
+  const path = newPath()
+  const options: SqliteStoreOptions = { table: 'insert', columns: { id: 'where', createdAt: 'from"', touchedAt: 'Group By', expiresAt: '`', endedAt: "'; --", record: 'set' } }
+  const store = sqliteStore(path, options)
+  const corrupt = (id: string): void => void openHandle(path).prepare('UPDATE "insert" SET "set" = ? WHERE "where" = ?').run('{"half": ', id)
+  return { store, reopen: () => sqliteStore(path, options), corrupt, close: () => store.close() }
+}
+
 function inMemory(): StoreUnderTest {
   const store = sqliteStore(':memory:')
   return { store, close: () => store.close() }
@@ -96,6 +105,7 @@ function onHandles(open: (path: string) => ClosableHandle): () => StoreUnderTest
 
 const runner = { describe, it }
 describeStore(runner, 'sqliteStore on a file', onFile, { lacks: ['watch'] })
+describeStore(runner, 'sqliteStore, where every name is an awkward one', withAwkwardNames, { lacks: ['watch'] })
 describeStore(runner, 'sqliteStore in memory', inMemory, { lacks: ['watch', 'reopen', 'corrupt'] })
 describeStore(runner, 'sqliteStore on a node:sqlite handle', onHandles((path) => new DatabaseSync(path, { timeout: 5000 })), { lacks: ['watch'] })
 describeStore(runner, 'sqliteStore on a libsql handle', onHandles((path) => new Libsql(path)), { lacks: ['watch'] })
@@ -308,11 +318,12 @@ describe('sqliteStore and its options', () => {
   it.each([
     ['', {}], ['file:sessions.db', {}], ['a\0b', {}], [42, {}], [undefined, {}], [{}, {}], [{ exec() {} }, {}],
     ['sessions.db', { table: '' }], ['sessions.db', { table: 'sqlite_sessions' }], ['sessions.db', { table: 'a\0b' }], ['sessions.db', { table: 7 }],
+    ['sessions.db', { columns: { id: '' } }], ['sessions.db', { columns: { id: 'Record' } }], ['sessions.db', { columns: { key: 'id' } }], ['sessions.db', { columns: 'id' }],
     ['sessions.db', { durability: 'full' }], ['sessions.db', { tabel: 'x' }], ['sessions.db', null],
   ])('refuses %j with %j', async (location, options) => {
     const error = await failure(() => Reflect.apply(sqliteStore, undefined, [location, options]))
     expect(error).toMatchObject({ name: 'SessionError', code: 'ERR_SESSION_OPTION' })
-    expect(error.message).toMatch(/\. (Pass|The options are) /)
+    expect(error.message).toMatch(/\. (Pass|The options are|Give each|Name columns) /)
   })
 
   it('refuses durability for a handle whose pragmas are the application’s', async () => {
@@ -344,6 +355,16 @@ describe('sqliteStore and its options', () => {
     expect(await store.sweep({ now: FAR }, 10)).toBe(1)
     expect(await collect(beside.list())).toEqual(['beside-it'])
     expect(await beside.read('beside-it')).toEqual(other)
+  })
+
+  it('fails where a column is missing, instead of taking its name for a text', async () => {
+    const path = newPath()
+    await created(openStore(path), newId())
+    // As some builds of SQLite have it.
+    const handle = new DatabaseSync(path, { enableDoubleQuotedStringLiterals: true })
+    cleanups.push(() => handle.close())
+    const error = await failure(() => openStore(handle, { columns: { record: 'set' } }).open())
+    expect(error).toMatchObject({ code: 'ERR_SESSION_STORE', outcome: 'none', cause: { message: expect.stringContaining('no such column: set') } })
   })
 
   it('refuses a table that the application has already', async () => {

@@ -7,13 +7,15 @@ import { BusyQueue } from './internal/busy-queue.ts'
 import { escapeText, unescapeText } from './internal/escape.ts'
 import { isBusy, isHandle, openFile, storeFailed, textIn, transaction, withoutWaiting, type SqliteHandle, type SqliteStatement } from './internal/sqlite-database.ts'
 import { ParsedRecords } from './internal/parsed-records.ts'
-import { prepareTables, type Statements } from './internal/sqlite-schema.ts'
+import { prepareTables, sqliteColumns, type SqliteColumn, type SqliteColumns, type Statements } from './internal/sqlite-schema.ts'
 
-export type { SqliteHandle, SqliteStatement }
+export type { SqliteColumn, SqliteHandle, SqliteStatement }
 
 export interface SqliteStoreOptions {
   /** The table of the records; two more tables begin with its name. Any text, also a word of SQL. Defaults to `sojourn_sessions`. */
   readonly table?: string
+  /** Names of single columns of that table, such as `{ id: 'where', record: 'set' }`. Defaults to the same words in snake_case, such as `expires_at`. */
+  readonly columns?: Readonly<Partial<Record<SqliteColumn, string>>>
   /**
    * What an acknowledged write survives: `process` a crash or kill of any process, `power` also the loss of power,
    * at the price of one disk flush per commit. Defaults to `process`. Only for a database that the store opens.
@@ -36,6 +38,7 @@ export function sqliteStore(location: string | SqliteHandle, options: SqliteStor
 interface Settings {
   readonly location: string | SqliteHandle
   readonly table: string
+  readonly columns: SqliteColumns
   readonly durability: 'process' | 'power'
 }
 
@@ -242,12 +245,13 @@ function nextTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve))
 }
 
-function openDatabase({ location, table, durability }: Settings): Database {
-  if (typeof location !== 'string') return shareDatabase(location, table)
+function openDatabase({ location, table, columns, durability }: Settings): Database {
+  const prepare = (handle: SqliteHandle): Statements => prepareTables(handle, table, columns)
+  if (typeof location !== 'string') return shareDatabase(location, prepare)
   const handle = openFile(location)
   try {
     handle.exec(`PRAGMA busy_timeout = 0; PRAGMA journal_mode = WAL; PRAGMA synchronous = ${durability === 'power' ? 'FULL' : 'NORMAL'}; PRAGMA cache_size = ${CACHE}`)
-    return { ...prepareTables(handle, table), parsed: new ParsedRecords(), reading: (work) => work(), writing: (work) => transaction(handle, work), close: () => handle.close() }
+    return { ...prepare(handle), parsed: new ParsedRecords(), reading: (work) => work(), writing: (work) => transaction(handle, work), close: () => handle.close() }
   } catch (error) {
     handle.close()
     throw error
@@ -255,12 +259,12 @@ function openDatabase({ location, table, durability }: Settings): Database {
 }
 
 /** Works on a handle that stays the application's: its pragmas are as before after every call. */
-function shareDatabase(handle: SqliteHandle, table: string): Database {
+function shareDatabase(handle: SqliteHandle, prepare: (handle: SqliteHandle) => Statements): Database {
   const timeout = handle.prepare('PRAGMA busy_timeout')
   const patiently = <T>(work: () => T): T => withoutWaiting(handle, timeout, work)
   const isLog = textIn(handle.prepare('PRAGMA journal_mode').all()[0], 'journal_mode') === 'wal'
   return {
-    ...patiently(() => prepareTables(handle, table)),
+    ...patiently(() => prepare(handle)),
     parsed: new ParsedRecords(),
     reading: isLog ? (work) => work() : patiently,
     writing: (work) => patiently(() => transaction(handle, work)),
@@ -271,13 +275,13 @@ function shareDatabase(handle: SqliteHandle, table: string): Database {
 function settingsFrom(location: string | SqliteHandle, options: SqliteStoreOptions): Settings {
   if (typeof options !== 'object' || options === null) throw wrong('the options are not an object', 'Pass an object such as { table: "sessions" }')
   for (const name of Object.keys(options)) {
-    if (name !== 'table' && name !== 'durability') throw wrong(`there is no option ${JSON.stringify(name.slice(0, 60))}`, 'The options are table and durability')
+    if (name !== 'table' && name !== 'columns' && name !== 'durability') throw wrong(`there is no option ${JSON.stringify(name.slice(0, 60))}`, 'The options are table, columns and durability')
   }
   const { table = 'sojourn_sessions', durability = 'process' } = options
   if (typeof table !== 'string' || table === '' || table.includes('\0') || /^sqlite_/i.test(table)) throw wrong('table is not a name that SQLite takes', 'Pass a name such as "sessions", not beginning with "sqlite_"')
   if (durability !== 'process' && durability !== 'power') throw wrong('durability is neither "process" nor "power"', 'Pass "process" to survive crashes of the application, "power" to survive loss of power too')
   if (typeof location !== 'string' && options.durability !== undefined) throw wrong('durability was given together with an open database', 'Set PRAGMA synchronous on that database, or pass a path')
-  return { location: checkedLocation(location), table, durability }
+  return { location: checkedLocation(location), table, columns: sqliteColumns(options.columns), durability }
 }
 
 function checkedLocation(location: string | SqliteHandle): string | SqliteHandle {

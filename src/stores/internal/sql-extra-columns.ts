@@ -4,6 +4,7 @@ import { splitEntryText } from '../../core/internal/entry-text.ts'
 import { DATA, OWNER } from '../../core/internal/namespaces.ts'
 import type { Patch } from '../../core/patch.ts'
 import type { EntryKey, SessionId, SessionRecord } from '../../core/record.ts'
+import { wrong, type SqlNames } from './sql-names.ts'
 
 /** What a column can be set to. Null is SQL's NULL; undefined leaves the column as it is, or at its default in a new row. */
 export type SqlValue = string | number | bigint | boolean | Date | null | undefined
@@ -24,26 +25,40 @@ export interface SessionChange {
 /** Values for columns of your own, written in the same statement as the session. Name every such column each time. */
 export type ExtraColumns = (change: SessionChange) => Readonly<Record<string, SqlValue>>
 
-/** The extra columns that a new record is written with. */
-export function extraOfRecord(extra: ExtraColumns | undefined, id: SessionId, { entries }: SessionRecord): readonly (readonly [string, SqlValue])[] {
-  if (extra === undefined) return []
-  return called(extra, id, true, (key) => entries[key])
+/** Answers the extra columns, with their values, that a commit writes. */
+export interface ExtraColumnsWriter {
+  ofRecord(id: SessionId, record: SessionRecord): ExtraValues
+  ofPatch(id: SessionId, patch: Patch): ExtraValues
 }
 
-/** The extra columns that a patch changes. */
-export function extraOfPatch(extra: ExtraColumns | undefined, id: SessionId, { set = [], remove = [] }: Patch): readonly (readonly [string, SqlValue])[] {
-  if (extra === undefined || (set.length === 0 && remove.length === 0)) return []
-  const removed = new Set(remove)
-  const texts = new Map(set)
-  return called(extra, id, false, (key) => (removed.has(key) ? null : texts.get(key))).filter(([, value]) => value !== undefined)
+type ExtraValues = readonly (readonly [string, SqlValue])[]
+
+/** Asks the application's function, if there is one, and keeps it from the columns that are the store's. */
+export function extraColumnsWriter(extra: ExtraColumns | undefined, { isOurs }: Pick<SqlNames, 'isOurs'>): ExtraColumnsWriter {
+  if (extra === undefined) return { ofRecord: () => [], ofPatch: () => [] }
+  const valuesOf = (change: SessionChange): ExtraValues => {
+    const values = Object.entries(called(extra, change))
+    const taken = values.find(([name]) => isOurs(name))
+    if (taken !== undefined) throw wrong(`extraColumns writes the column ${JSON.stringify(taken[0])}, which is one of the session's own`, 'Give your column another name')
+    return values
+  }
+  return {
+    ofRecord: (id, { entries }) => valuesOf(changeOf(id, true, (key) => entries[key])),
+    ofPatch(id, { set = [], remove = [] }) {
+      if (set.length === 0 && remove.length === 0) return []
+      const removed = new Set(remove)
+      const texts = new Map(set)
+      return valuesOf(changeOf(id, false, (key) => (removed.has(key) ? null : texts.get(key)))).filter(([, value]) => value !== undefined)
+    },
+  }
 }
 
-function called(extra: ExtraColumns, id: SessionId, isNew: boolean, text: (key: EntryKey) => string | null | undefined): readonly (readonly [string, SqlValue])[] {
+function changeOf(id: SessionId, isNew: boolean, text: (key: EntryKey) => string | null | undefined): SessionChange {
   const value = (key: EntryKey): unknown => {
     const stored = text(key)
     return typeof stored === 'string' ? decodeValue(splitEntryText(stored).text) : stored
   }
-  const change: SessionChange = {
+  return {
     id,
     isNew,
     text,
@@ -53,8 +68,11 @@ function called(extra: ExtraColumns, id: SessionId, isNew: boolean, text: (key: 
       return typeof owner === 'string' || owner === null ? owner : undefined
     },
   }
+}
+
+function called(extra: ExtraColumns, change: SessionChange): Readonly<Record<string, SqlValue>> {
   try {
-    return Object.entries(extra(change))
+    return extra(change)
   } catch (cause) {
     throw new SessionError('ERR_SESSION_STORE', 'The function extraColumns failed, so the session was not written. With a codec of your own, decode change.text(key) in it.', { cause, outcome: 'none' })
   }

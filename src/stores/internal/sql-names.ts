@@ -24,7 +24,7 @@ export interface SqlTableOptions {
   readonly termsTable?: string
   /** The schema (PostgreSQL) or database (MySQL) of both tables. Defaults to the connection's own. It must exist. */
   readonly schema?: string
-  /** Names of single columns of the table of sessions. Defaults to the same words in snake_case, such as `expires_at`. */
+  /** Names of single columns of the table of sessions, such as `{ id: 'where', entries: 'set' }`. Defaults to the same words in snake_case, such as `expires_at`. */
   readonly columns?: Readonly<Partial<Record<SqlColumn, string>>>
 }
 
@@ -33,6 +33,8 @@ export interface SqlNames {
   readonly sessions: string
   readonly terms: string
   readonly column: Readonly<Record<SqlColumn, string>>
+  /** True for the bare name of a column of ours: nothing else may write to it. */
+  isOurs(name: string): boolean
   /** A name made from the table's own, such as that of an index, quoted. */
   derived(suffix: string): string
 }
@@ -42,6 +44,12 @@ export interface SqlDialect {
   /** The longest name the database takes, and its unit. */
   readonly maxLength: number
   lengthOf(name: string): number
+  /** Two names that this makes equal are one column to the database. */
+  fold(name: string): string
+  /** Folded names that the database keeps for columns of its own. */
+  readonly taken: readonly string[]
+  /** What no name may hold there, beside NUL and lone surrogates. */
+  readonly refused?: RegExp
 }
 
 const DEFAULT_COLUMNS: Readonly<Record<SqlColumn, string>> = {
@@ -72,34 +80,44 @@ export function sqlNames(options: SqlTableOptions, dialect: SqlDialect): SqlName
   checkName(table, 'table', dialect, dialect.maxLength - SUFFIX_LENGTH)
   checkName(termsTable, 'termsTable', dialect)
   if (schema !== undefined) checkName(schema, 'schema', dialect)
+  const columns = checkedColumns(DEFAULT_COLUMNS, options.columns, dialect)
+  const ours = new Set(Object.values(columns).map((name) => dialect.fold(name)))
   if (table === termsTable) throw wrong('table and termsTable are one name', 'Give the two tables different names')
   const qualified = (name: string): string => (schema === undefined ? dialect.quote(name) : `${dialect.quote(schema)}.${dialect.quote(name)}`)
   return {
     sessions: qualified(table),
     terms: qualified(termsTable),
-    column: quotedColumns(options.columns ?? {}, dialect),
+    column: quotedColumns(columns, dialect),
+    isOurs: (name) => ours.has(dialect.fold(name)),
     derived: (suffix) => dialect.quote(`${table}${suffix}`),
   }
 }
 
-function quotedColumns(given: Readonly<Partial<Record<SqlColumn, string>>>, dialect: SqlDialect): Record<SqlColumn, string> {
-  for (const key of Object.keys(given)) {
-    if (!Object.hasOwn(DEFAULT_COLUMNS, key)) throw wrong(`columns has no ${JSON.stringify(key)}`, `Name columns by these words: ${Object.keys(DEFAULT_COLUMNS).join(', ')}`)
+/** The names of the columns, bare. Throws `ERR_SESSION_OPTION` for a column that there is not, and for names that the database cannot tell apart. */
+export function checkedColumns<Column extends string>(defaults: Readonly<Record<Column, string>>, given: Readonly<Partial<Record<Column, string>>> | undefined, dialect: SqlDialect): Readonly<Record<Column, string>> {
+  if (given !== undefined && (typeof given !== 'object' || given === null)) throw wrong('columns is no object', "Pass an object such as { id: 'sid' }")
+  for (const key of Object.keys(given ?? {})) {
+    if (!Object.hasOwn(defaults, key)) throw wrong(`columns has no ${JSON.stringify(key)}`, `Name columns by these words: ${Object.keys(defaults).join(', ')}`)
   }
-  const names = { ...DEFAULT_COLUMNS, ...given }
-  const seen = new Set<string>()
-  for (const name of Object.values(names)) {
+  const names: Readonly<Record<Column, string>> = { ...defaults, ...given }
+  const seen = new Set(dialect.taken)
+  for (const name of Object.values<string>(names)) {
     checkName(name, 'columns', dialect)
-    if (seen.has(name)) throw wrong(`two columns are called ${JSON.stringify(name)}`, 'Give each column a name of its own')
-    seen.add(name)
+    if (seen.has(dialect.fold(name))) throw wrong(`${JSON.stringify(name)} in columns is the name of another column`, 'Give each column a name of its own')
+    seen.add(dialect.fold(name))
   }
+  return names
+}
+
+function quotedColumns(names: Readonly<Record<SqlColumn, string>>, { quote }: SqlDialect): Readonly<Record<SqlColumn, string>> {
   const quoted = { ...names }
-  for (const column of ['id', ...RECORD_COLUMNS] as const) quoted[column] = dialect.quote(names[column])
+  for (const column of ['id', ...RECORD_COLUMNS] as const) quoted[column] = quote(names[column])
   return quoted
 }
 
-function checkName(name: unknown, option: string, { maxLength, lengthOf }: SqlDialect, limit = maxLength): asserts name is string {
-  if (typeof name !== 'string' || name === '' || name.includes('\0')) throw wrong(`${option} holds a name that is empty or no text`, 'Pass the bare name without quotes')
+function checkName(name: unknown, option: string, { maxLength, lengthOf, refused }: SqlDialect, limit = maxLength): asserts name is string {
+  if (typeof name !== 'string' || name === '') throw wrong(`${option} holds a name that is empty or no text`, 'Pass the bare name without quotes')
+  if (name.includes('\0') || !name.isWellFormed() || refused?.test(name) === true) throw wrong(`${option} holds a name that the database cannot hold`, 'Pass a name of ordinary characters')
   if (lengthOf(name) > limit) throw wrong(`the name in ${option} is too long`, `Pass a name of at most ${limit} characters`)
 }
 

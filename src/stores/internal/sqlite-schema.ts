@@ -1,4 +1,5 @@
 import { SessionError } from '../../core/errors.ts'
+import { checkedColumns, type SqlDialect } from './sql-names.ts'
 import { numberIn, quoted, transaction, type SqliteHandle, type SqliteStatement } from './sqlite-database.ts'
 
 const SCHEMA_VERSION = 1
@@ -18,37 +19,62 @@ export interface Statements {
   readonly past: Readonly<Record<'expires' | 'touched' | 'created', SqliteStatement>>
 }
 
+/** What the table keeps of a record, by the names this package uses. */
+export type SqliteColumn = 'id' | 'createdAt' | 'touchedAt' | 'expiresAt' | 'endedAt' | 'record'
+
+const DEFAULT_COLUMNS: SqliteColumns = { id: 'id', createdAt: 'created_at', touchedAt: 'touched_at', expiresAt: 'expires_at', endedAt: 'ended_at', record: 'record' }
+
+const dialect: SqlDialect = {
+  // Not double quotes: SQLite takes what stands in them for a text where no such column is there.
+  quote: (name) => `\`${name.replaceAll('`', '``')}\``,
+  maxLength: 1000,
+  lengthOf: (name) => name.length,
+  fold: (name) => name.toLowerCase(),
+  taken: [],
+}
+
+/** The columns of one store's table, by the names this package uses. Bare. */
+export type SqliteColumns = Readonly<Record<SqliteColumn, string>>
+
+/** Checks the names of the columns. Throws `ERR_SESSION_OPTION`. */
+export function sqliteColumns(given: Readonly<Partial<Record<SqliteColumn, string>>> | undefined): SqliteColumns {
+  return checkedColumns(DEFAULT_COLUMNS, given, dialect)
+}
+
 /** The tables of one store inside a database, quoted: any name will do, also a word of SQL. */
 interface Tables {
   readonly sessions: string
   readonly terms: string
   readonly meta: string
+  readonly column: SqliteColumns
 }
 
 /** Creates the tables where they are missing, and prepares the statements. Refuses tables that a newer version of this package made. */
-export function prepareTables(handle: SqliteHandle, table: string): Statements {
-  const tables = { sessions: quoted(table), terms: quoted(`${table}_terms`), meta: quoted(`${table}_meta`) }
+export function prepareTables(handle: SqliteHandle, table: string, columns: SqliteColumns): Statements {
+  const { quote } = dialect
+  const column = { id: quote(columns.id), createdAt: quote(columns.createdAt), touchedAt: quote(columns.touchedAt), expiresAt: quote(columns.expiresAt), endedAt: quote(columns.endedAt), record: quote(columns.record) }
+  const tables = { sessions: quoted(table), terms: quoted(`${table}_terms`), meta: quoted(`${table}_meta`), column }
   if (schemaVersion(handle, table, tables) === undefined) createTables(handle, table, tables)
   return statementsFor(handle, tables)
 }
 
 function createTables(handle: SqliteHandle, table: string, tables: Tables): void {
-  const { sessions, terms, meta } = tables
-  const indexed = (column: string): string => `CREATE INDEX ${quoted(`${table}_by_${column}`)} ON ${sessions} (${column})`
+  const { sessions, terms, meta, column } = tables
+  const indexed = (name: 'createdAt' | 'touchedAt' | 'expiresAt'): string => `CREATE INDEX ${quoted(`${table}_by_${DEFAULT_COLUMNS[name]}`)} ON ${sessions} (${column[name]})`
   transaction(handle, () => {
     // Another process may have made them while this one waited for the lock.
     if (schemaVersion(handle, table, tables) !== undefined) return
     // A rowid table: records are too large for WITHOUT ROWID, which reads four times slower here. The terms are small.
     handle.exec(`
       CREATE TABLE ${sessions} (
-        id         TEXT PRIMARY KEY NOT NULL,
-        created_at INTEGER NOT NULL,
-        touched_at INTEGER NOT NULL,
-        expires_at INTEGER NOT NULL,
-        ended_at   INTEGER,
-        record     TEXT NOT NULL
+        ${column.id} TEXT PRIMARY KEY NOT NULL,
+        ${column.createdAt} INTEGER NOT NULL,
+        ${column.touchedAt} INTEGER NOT NULL,
+        ${column.expiresAt} INTEGER NOT NULL,
+        ${column.endedAt} INTEGER,
+        ${column.record} TEXT NOT NULL
       );
-      ${indexed('created_at')}; ${indexed('touched_at')}; ${indexed('expires_at')};
+      ${indexed('createdAt')}; ${indexed('touchedAt')}; ${indexed('expiresAt')};
       CREATE TABLE ${terms} (term TEXT NOT NULL, id TEXT NOT NULL, PRIMARY KEY (term, id)) WITHOUT ROWID;
       CREATE INDEX ${quoted(`${table}_terms_by_id`)} ON ${terms} (id);
       CREATE TABLE ${meta} (schema_version INTEGER NOT NULL);
@@ -71,23 +97,24 @@ function schemaVersion(handle: SqliteHandle, table: string, { meta }: Tables): n
   )
 }
 
-function statementsFor(handle: SqliteHandle, { sessions, terms }: Tables): Statements {
-  const past = (condition: string, column: string): SqliteStatement => handle.prepare(`SELECT id FROM ${sessions} WHERE ${condition} ORDER BY ${column} LIMIT ?`)
+function statementsFor(handle: SqliteHandle, { sessions, terms, column }: Tables): Statements {
+  const { id, createdAt, touchedAt, expiresAt, endedAt, record } = column
+  const past = (condition: string, by: string): SqliteStatement => handle.prepare(`SELECT ${id} AS id FROM ${sessions} WHERE ${condition} ORDER BY ${by} LIMIT ?`)
   return {
-    read: handle.prepare(`SELECT record FROM ${sessions} WHERE id = ?`),
-    insert: handle.prepare(`INSERT OR REPLACE INTO ${sessions} (id, created_at, touched_at, expires_at, ended_at, record) VALUES (?, ?, ?, ?, ?, ?)`),
-    setRecord: handle.prepare(`UPDATE ${sessions} SET record = ? WHERE id = ?`),
-    setRecordAndTimes: handle.prepare(`UPDATE ${sessions} SET record = ?, touched_at = ?, expires_at = ? WHERE id = ?`),
-    end: handle.prepare(`UPDATE ${sessions} SET record = ?, expires_at = ?, ended_at = ? WHERE id = ?`),
-    remove: handle.prepare(`DELETE FROM ${sessions} WHERE id = ?`),
+    read: handle.prepare(`SELECT ${record} AS record FROM ${sessions} WHERE ${id} = ?`),
+    insert: handle.prepare(`INSERT OR REPLACE INTO ${sessions} (${id}, ${createdAt}, ${touchedAt}, ${expiresAt}, ${endedAt}, ${record}) VALUES (?, ?, ?, ?, ?, ?)`),
+    setRecord: handle.prepare(`UPDATE ${sessions} SET ${record} = ? WHERE ${id} = ?`),
+    setRecordAndTimes: handle.prepare(`UPDATE ${sessions} SET ${record} = ?, ${touchedAt} = ?, ${expiresAt} = ? WHERE ${id} = ?`),
+    end: handle.prepare(`UPDATE ${sessions} SET ${record} = ?, ${expiresAt} = ?, ${endedAt} = ? WHERE ${id} = ?`),
+    remove: handle.prepare(`DELETE FROM ${sessions} WHERE ${id} = ?`),
     addTerm: handle.prepare(`INSERT OR IGNORE INTO ${terms} (term, id) VALUES (?, ?)`),
     removeTerms: handle.prepare(`DELETE FROM ${terms} WHERE id = ?`),
     find: handle.prepare(`SELECT id FROM ${terms} WHERE term = ? AND id > ? ORDER BY id LIMIT ?`),
-    list: handle.prepare(`SELECT id FROM ${sessions} WHERE id > ? AND ended_at IS NULL ORDER BY id LIMIT ?`),
+    list: handle.prepare(`SELECT ${id} AS id FROM ${sessions} WHERE ${id} > ? AND ${endedAt} IS NULL ORDER BY ${id} LIMIT ?`),
     past: {
-      expires: past('expires_at <= ?', 'expires_at'),
-      touched: past('touched_at < ?', 'touched_at'),
-      created: past('created_at < ?', 'created_at'),
+      expires: past(`${expiresAt} <= ?`, expiresAt),
+      touched: past(`${touchedAt} < ?`, touchedAt),
+      created: past(`${createdAt} < ?`, createdAt),
     },
   }
 }

@@ -1,60 +1,134 @@
-import { spawn, spawnSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
-import { createInterface } from 'node:readline'
+import { rolldown } from 'rolldown'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { browser } from '../src/testing/browser.ts'
+import { WebSocket } from 'ws'
+import { isInstalled } from '../scripts/projects.ts'
+import { browser, type Browser } from '../src/testing/browser.ts'
+import { http2Fetch } from './internal/http2-fetch.ts'
+import { describeWithServer } from './servers/suite.ts'
+import { startProgram, type Program } from './smoke/program.ts'
 
 const root = dirname(import.meta.dirname)
 const folder = join(root, '.docs', `examples-${process.pid}`)
+const runtimes = join(root, 'test', 'runtimes')
+const fileOf = (name: string): string => join(root, 'examples', `${name}.ts`)
 
 /** Each shows the same small application in its framework. */
-const examples = ['express', 'fetch', 'hono', 'node']
+const ON_NODE = ['express', 'fastify', 'fetch', 'h3', 'hono', 'http2', 'koa', 'node', 'sockets']
 
 beforeAll(() => { mkdirSync(folder, { recursive: true }) })
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-describe.each(examples)('examples/%s.ts', (name) => {
-  const file = join(root, 'examples', `${name}.ts`)
-
-  // Alone, since what one registers as its data would hold for the others.
-  it('fits the types', () => {
-    const config = join(folder, `${name}.json`)
-    writeFileSync(config, JSON.stringify({ extends: '../../tsconfig.json', files: [relative(folder, file)], include: [], exclude: [] }))
-    const { stdout, error } = spawnSync(join(root, 'node_modules', '.bin', 'tsc'), ['-p', config, '--pretty', 'false'], { cwd: root, encoding: 'utf8' })
-    expect(error).toBeUndefined()
-    expect(stdout).toBe('')
-  })
+describe.each(ON_NODE)('examples/%s.ts', (name) => {
+  it('fits the types', () => { expect(complaints(name)).toBe('') })
 
   it('serves, remembers and forgets its visitors', async () => {
-    const example = spawn(process.execPath, ['--conditions=sojourn:source', '--disable-warning=ExperimentalWarning', file], {
-      cwd: folder, env: { ...process.env, PORT: '0' }, stdio: ['ignore', 'pipe', 'inherit'],
+    await running(process.execPath, ['--conditions=sojourn:source', '--disable-warning=ExperimentalWarning', fileOf(name)], async ({ url }) => {
+      if (name === 'http2') await overHttp2(url)
+      else await useExample(browser(url))
+      if (name === 'sockets') await useSockets(url)
     })
-    const ended = once(example, 'exit')
-    try {
-      const [url] = await Promise.race([once(createInterface(example.stdout), 'line'), ended.then(() => { throw new Error('It ended before it listened.') })])
-      await useExample(String(url))
-    } finally {
-      example.kill('SIGTERM')
-    }
-    expect(await ended).toEqual([0, null])
   })
 })
 
-async function useExample(url: string): Promise<void> {
-  const visitor = browser(url)
+describeWithServer('on other runtimes', { binary: isInstalled('test/runtimes') ? runtimes : undefined, name: 'test/runtimes/node_modules', howToGet: 'npm run setup' }, () => {
+  const binary = (name: string): string => join(runtimes, 'node_modules', '.bin', name)
+  const typeRoots = [relative(folder, join(runtimes, 'node_modules', '@types'))]
+
+  it('examples/bun.ts fits the types', () => { expect(complaints('bun', { typeRoots, types: ['bun'] })).toBe('') })
+  it('examples/deno.ts fits the types', () => { expect(complaints('deno', { typeRoots, types: ['deno', 'node'] })).toBe('') })
+  it('examples/worker.ts fits the types', () => { expect(complaints('worker')).toBe('') })
+
+  it('examples/bun.ts serves, remembers and forgets its visitors', async () => {
+    await running(binary('bun'), ['--conditions=sojourn:source', fileOf('bun')], ({ url }) => useExample(browser(url)))
+  })
+
+  it('examples/deno.ts serves, remembers and forgets its visitors', async () => {
+    const args = ['run', '--allow-net', '--allow-env', '--no-prompt', '--no-lock', '--node-modules-dir=manual', '--conditions=sojourn:source', fileOf('deno')]
+    await running(binary('deno'), args, ({ url }) => useExample(browser(url)))
+  })
+
+  it('examples/worker.ts serves, remembers and forgets its visitors', async () => {
+    const worker = join(folder, 'worker.js')
+    const build = await rolldown({ input: fileOf('worker'), platform: 'node', external: /^node:/, resolve: { conditionNames: ['sojourn:source', 'import', 'default'] } })
+    await build.write({ file: worker, format: 'esm' })
+    await build.close()
+    const program = await startProgram(process.execPath, [join(runtimes, 'workerd.js'), worker], { cwd: folder, env: { SESSION_KEY: Buffer.alloc(32, 7).toString('base64') } })
+    try {
+      await useExample(browser(program.url), { inParallel: false })
+    } finally {
+      await program.stop()
+    }
+  })
+})
+
+/** What the compiler says of an example. Each is alone, since what one registers as its data would hold for the others. */
+function complaints(name: string, compilerOptions: object = {}): string {
+  const config = join(folder, `${name}.json`)
+  writeFileSync(config, JSON.stringify({ extends: '../../tsconfig.json', compilerOptions, files: [relative(folder, fileOf(name))], include: [], exclude: [] }))
+  const { stdout, error } = spawnSync(join(root, 'node_modules', '.bin', 'tsc'), ['-p', config, '--pretty', 'false'], { cwd: root, encoding: 'utf8' })
+  expect(error).toBeUndefined()
+  return stdout
+}
+
+async function running(command: string, args: readonly string[], use: (program: Program) => Promise<void>): Promise<void> {
+  const program = await startProgram(command, args, { cwd: folder, env: { PORT: '0' } })
+  try {
+    await use(program)
+    expect(await program.stop(), program.errors()).toBe(0)
+  } finally {
+    program.kill()
+  }
+}
+
+async function useExample(visitor: Browser, { inParallel = true } = {}): Promise<void> {
   const [tab, other] = [visitor.tab(), visitor.tab()]
   const first = await tab.get('/')
   expect(first.text).toBe('Hello visitor, you were here 0 times.\n')
   expect(first.setCookies).toEqual([])
   const visit = await tab.post('/visit')
   expect([visit.status, visit.setCookies.length]).toEqual([303, 1])
-  await Promise.all(Array.from({ length: 20 }, () => other.post('/visit')))
+  if (inParallel) await Promise.all(Array.from({ length: 20 }, () => other.post('/visit')))
+  else for (let time = 0; time < 20; time += 1) await other.post('/visit')
   expect((await tab.post('/login', { user: 'ada' }, { follow: true })).text).toBe('Hello ada, you were here 21 times.\n')
   expect((await other.get('/')).text).toBe('Hello ada, you were here 21 times.\n')
   expect((await other.get('/nowhere')).status).toBe(404)
   await other.post('/logout')
   expect(visitor.cookies).toEqual([])
   expect((await tab.get('/')).text).toBe('Hello visitor, you were here 0 times.\n')
+}
+
+async function overHttp2(url: string): Promise<void> {
+  const http2 = http2Fetch(url)
+  try {
+    await useExample(browser(http2.fetch, { origin: url }))
+  } finally {
+    http2.close()
+  }
+}
+
+async function useSockets(url: string): Promise<void> {
+  const visitor = browser(url)
+  const tab = visitor.tab()
+  const connect = (headers: Readonly<Record<string, string>>): WebSocket => new WebSocket(url.replace('http', 'ws'), { headers })
+  const refused = async (headers: Readonly<Record<string, string>>): Promise<unknown> => {
+    const [error] = await once(connect(headers), 'error')
+    return error
+  }
+  expect(await refused({})).toMatchObject({ message: 'Unexpected server response: 401' })
+  await tab.post('/login', { user: 'ada' })
+  const cookie = visitor.cookieHeader() ?? ''
+  expect(await refused({ cookie, origin: 'http://elsewhere.example' })).toMatchObject({ message: 'Unexpected server response: 401' })
+  const sockets = [connect({ cookie, origin: url }), connect({ cookie })]
+  await Promise.all(sockets.map((socket) => once(socket, 'open')))
+  sockets[0]?.send('')
+  const [answer] = sockets[0] === undefined ? [] : await once(sockets[0], 'message')
+  expect(String(answer)).toBe('1 visits')
+  expect((await tab.get('/')).text).toBe('Hello ada, you were here 1 times.\n')
+  const closed = sockets.map((socket) => once(socket, 'close'))
+  await tab.post('/logout')
+  expect((await Promise.all(closed)).map(([code]) => code)).toEqual([4401, 4401])
 }

@@ -46,7 +46,7 @@ export async function startSite(options: SessionsOptions<Data> = {}, handle?: Ha
   const { origin, close } = await listen(server)
   return {
     origin, sessions, events, errors,
-    ask: (path, { cookie, headers, ...rest } = {}) => send(new URL(path, origin), { ...rest, headers: { ...headers, ...(cookie !== undefined && { cookie }) } }, false).answer,
+    ask: (path, { cookie, headers, ...rest } = {}) => send(new URL(origin + path), { ...rest, headers: { ...headers, ...(cookie !== undefined && { cookie }) } }, false).answer,
     async close() {
       await close()
       await sessions.close()

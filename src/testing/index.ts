@@ -6,3 +6,4 @@ export {
 export { browser, type Browser, type BrowserOptions, type FetchFunction, type Page, type StoredCookie, type Tab, type TabRequest } from './browser.ts'
 export { login, type LoginForTestOptions, type TestLogin } from './login.ts'
 export { holdable, type HoldableStore, type Held, type HoldOptions, type StoreCall, type StoreMethod } from './race-kit.ts'
+export { races, type RaceFault, type RaceRoutes, type RacesOptions, type Score, type ScoreCard } from './races.ts'

@@ -4,6 +4,7 @@ import type { Deadlines } from './deadlines.ts'
 import { parseDuration, parseTimeout } from './duration.ts'
 import { SessionError } from './errors.ts'
 import { entryValidator, type DataSchema, type EntryValidator } from './schema.ts'
+import type { SecurityExtension, SecurityHooks } from './security.ts'
 import type { Session } from './session.ts'
 import type { Awaitable, ExchangeStore, Store } from './store.ts'
 import { customTokenFormat, defaultTokenFormat, systemRandom, type CustomTokenOptions, type RandomBytes, type TokenFormat } from './token.ts'
@@ -46,6 +47,8 @@ export interface CoreOptions<Data extends object> extends CustomTokenOptions {
   readonly codec?: Codec
   /** Saved requests that the visitor can return to: `continuations()` of `sojourn/continuations`. Without it `session.continuations` throws. */
   readonly continuations?: ContinuationsExtension<Data>
+  /** Limits and checks beyond the defaults: `security()` of `sojourn/security`. */
+  readonly security?: SecurityExtension
   /** The size limit of one session in bytes. From 1024. Defaults to 256 KiB, or what the store takes. */
   readonly maxSessionBytes?: number
   /** `eager` reads the session before the handler runs; with `lazy` the handler awaits `session.load()`. Defaults to `eager`. */
@@ -90,7 +93,7 @@ export function hooksFrom<Data extends object>({ onStart = [], onAccess, continu
 }
 
 /** Options after every check, with every default filled in. */
-export interface Settings {
+export interface Settings extends SecurityHooks {
   readonly store: Store | ExchangeStore
   readonly transports: readonly [Transport, ...Transport[]]
   readonly deadlines: Deadlines
@@ -116,7 +119,7 @@ export interface Settings {
 }
 
 const KNOWN_OPTIONS: readonly string[] = [
-  'store', 'transport', 'idleTimeout', 'absoluteTimeout', 'touchAfter', 'index', 'merge', 'schema', 'codec', 'continuations', 'maxSessionBytes', 'load', 'onGone',
+  'store', 'transport', 'idleTimeout', 'absoluteTimeout', 'touchAfter', 'index', 'merge', 'schema', 'codec', 'continuations', 'security', 'maxSessionBytes', 'load', 'onGone',
   'onStoreError', 'commit', 'onThrow', 'onStart', 'onAccess', 'bind', 'commitWhen', 'storeTimeout', 'sweepEvery', 'clock', 'random', 'generateToken', 'validateToken',
 ] satisfies (keyof CoreOptions<object>)[]
 
@@ -124,7 +127,7 @@ const KNOWN_OPTIONS: readonly string[] = [
 export function settingsFrom<Data extends object>(options: CoreOptions<Data>): Settings {
   checkKnown(options)
   const random = options.random ?? systemRandom
-  return {
+  const settings: Settings = {
     store: checkedStore(options.store),
     transports: checkedTransports(options.transport),
     deadlines: deadlinesFrom(options),
@@ -147,6 +150,10 @@ export function settingsFrom<Data extends object>(options: CoreOptions<Data>): S
     random: checkedFunction(options.random, 'random') ?? systemRandom,
     tokens: options.generateToken === undefined && options.validateToken === undefined ? defaultTokenFormat(random) : customTokenFormat(options, random),
   }
+  const { security } = options
+  if (security === undefined) return settings
+  if (typeof security.apply !== 'function') throw wrong('security is not what security() makes', 'Pass security: security({ … }), of sojourn/security')
+  return security.apply(settings)
 }
 
 const DAY = 86_400
@@ -220,7 +227,7 @@ function mergesFrom<Data extends object>(merge: CoreOptions<Data>['merge']): Rea
 
 function checkedCodec(codec: Codec | undefined): Codec {
   if (codec === undefined) return standardCodec
-  if (typeof codec.encode !== 'function' || typeof codec.decode !== 'function') throw wrong('codec has no methods encode and decode', 'Pass { encode(value), decode(text) }, or sealingCodec(keys)')
+  if (typeof codec.encode !== 'function' || typeof codec.decode !== 'function') throw wrong('codec has no methods encode and decode', 'Pass { encode(value), decode(text) }, or sealingCodec(keys) of sojourn/security')
   return codec
 }
 

@@ -5,19 +5,19 @@ import type { EndedBecause } from './events.ts'
 import { Flash } from './flash.ts'
 import { asStored } from './internal/as-stored.ts'
 import { dataView } from './internal/data-view.ts'
-import { login, type LoginOptions } from './internal/identity.ts'
+import { login, type Assurance, type LoginOptions, type LoginResult } from './internal/identity.ts'
 import type { CommitResult, Life } from './internal/life.ts'
 import { late, unsupportedUpdate } from './internal/refusals.ts'
 import { SealedObject } from './internal/sealed-object.ts'
 import { arrive } from './internal/open.ts'
 import { updateEntry } from './internal/update-entry.ts'
 import { masked } from './internal/masked.ts'
-import { AUTHENTICATED_AT, DATA, GUARDED_METADATA, METADATA, OWN_EXPIRY, openNamespace } from './internal/namespaces.ts'
+import { ASSURANCE, AUTHENTICATED_AT, DATA, GUARDED_METADATA, METADATA, OWN_EXPIRY, openNamespace } from './internal/namespaces.ts'
 import { Namespace } from './namespace.ts'
 import type { SessionId } from './record.ts'
 import { SessionCookie } from './session-cookie.ts'
 
-export type { LoginOptions } from './internal/identity.ts'
+export type { Assurance, LoginOptions, LoginResult } from './internal/identity.ts'
 export type { CommitResult } from './internal/life.ts'
 export { SessionCookie } from './session-cookie.ts'
 
@@ -72,6 +72,11 @@ export class Session<Data extends object = Record<string, unknown>> extends Seal
   get authenticatedAt(): number | undefined {
     const at = this.#life.forReading().read(AUTHENTICATED_AT)
     return typeof at === 'number' ? at : undefined
+  }
+
+  /** How the owner authenticated when they last did: set by {@link login} and {@link stepUp}, and by nothing else. */
+  get assurance(): Assurance | undefined {
+    return asStored<Assurance>(this.#life.forReading().read(ASSURANCE))
   }
 
   /** Nothing was stored for this visitor before this request. */
@@ -215,12 +220,34 @@ export class Session<Data extends object = Record<string, unknown>> extends Seal
   /**
    * Attaches an owner after they have authenticated. Always gives a new token; the old one is dead at once. Data of
    * another owner is dropped, an anonymous visitor's is kept (all, or `keep`). Resolves to `gone`, with nobody logged
-   * in, when all sessions of the owner were revoked meanwhile.
+   * in, when all sessions of the owner were revoked meanwhile, and to `refused` when `maxConcurrent` allows no more.
    */
-  async login(owner: string, options: LoginOptions & { readonly keep?: readonly Key<Data>[] } = {}): Promise<CommitResult> {
+  async login(owner: string, options: LoginOptions & { readonly keep?: readonly Key<Data>[] } = {}): Promise<LoginResult> {
     if (typeof owner !== 'string' || owner === '') throw new SessionError('ERR_SESSION_USAGE', 'session.login was not given an owner. Pass the id of the account as text, such as String(user.id).')
     this.#life.forWriting()
     return this.#exclusive(() => login(this.#life, owner, options))
+  }
+
+  /**
+   * The owner has authenticated again, in this way: a new token, a new `authenticatedAt`, and the absolute timeout begins anew.
+   * Resolves to `gone`, and changes nothing, when nobody is logged in here or the session has ended meanwhile.
+   */
+  async stepUp(assurance: Assurance): Promise<LoginResult> {
+    this.#life.forWriting()
+    return this.#life.exclusive(async () => {
+      const { owner } = this.#life
+      return owner === undefined ? 'gone' : login(this.#life, owner, { assurance, onlyHere: true })
+    })
+  }
+
+  /**
+   * Ends every other session of the owner, and gives this one a new token, so that a copy of the old one ends as well.
+   * Tells how many it ended; `gone`, having ended none, when nobody is logged in here or this session has ended meanwhile.
+   */
+  async revokeOthers(): Promise<number | 'gone'> {
+    const { owner } = this
+    if (owner === undefined || (await this.regenerate()) === 'gone') return 'gone'
+    return this.#life.core.revokeAll(owner, { except: this.id })
   }
 
   /** Ends the session for good and clears the cookie; the same as {@link destroy}. */
@@ -269,6 +296,7 @@ export class Session<Data extends object = Record<string, unknown>> extends Seal
       return life.setDeadline('policy')
     }
     const at = parseInstant(when, life.core.now(), 'expire')
+    life.core.settings.checkExpiry?.(at, life)
     if (at <= life.core.now()) {
       life.discarded = false
       life.endAtCommit ||= 'expired'

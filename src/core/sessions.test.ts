@@ -7,7 +7,7 @@ import { memoryStore } from '../stores/memory.ts'
 import { TestExchange } from '../testing/exchange.ts'
 import { SessionError } from './errors.ts'
 import type { SessionEventName } from './events.ts'
-import { sealingCodec } from './sealing-codec.ts'
+import { sealingCodec } from '../security/sealing-codec.ts'
 import type { Store } from './store.ts'
 
 interface Data {

@@ -80,6 +80,16 @@ export function createManager<Data extends object>(options: CoreOptions<Data>): 
   return new Manager<Data>(settingsFrom(options), hooksFrom(options))
 }
 
+/** The settings of a manager that {@link createManager} made; undefined for anything else. */
+export function settingsOf<Data extends object>(sessions: Sessions<Data>): Settings | undefined {
+  return coreOf(sessions)?.settings
+}
+
+/** The inside of a manager that {@link createManager} made; undefined for anything else. */
+export function coreOf<Data extends object>(sessions: Sessions<Data>): (Core & Pick<Manager<Data>, 'store'>) | undefined {
+  return sessions instanceof Manager ? sessions : undefined
+}
+
 class Manager<Data extends object> implements Sessions<Data>, Core {
   readonly settings: Settings
   readonly events = new Events()
@@ -256,7 +266,7 @@ class Manager<Data extends object> implements Sessions<Data>, Core {
   async *list(): AsyncIterable<Session<Data>> {
     for await (const id of this.store.list()) {
       const session = await this.#loadById(id, false)
-      if (session !== undefined && !isInternal(session)) yield session
+      if (session !== undefined) yield session
     }
   }
 
@@ -317,7 +327,8 @@ class Manager<Data extends object> implements Sessions<Data>, Core {
   async #loadById(id: SessionId, fresh: boolean): Promise<Session<Data> | undefined> {
     if (!isId(id)) return undefined
     const record = await this.#readable(id, fresh)
-    if (!isLive(record, this.now())) return undefined
+    // Without a token's hash it is nobody's session: a watermark is a record, too.
+    if (!isLive(record, this.now()) || record.tokenHash === '' || this.settings.counts?.(record) === false) return undefined
     const life = this.#detachedLife()
     life.attach(id, record, undefined)
     return new Session<Data>(life)
@@ -365,11 +376,6 @@ const BEST_EFFORT = 'Visitors log in, and this session store has no atomic step:
 
 function sameValue(a: unknown, b: unknown): boolean {
   return a !== undefined && encodeValue(a) === encodeValue(b)
-}
-
-/** Watermarks are records too, and nobody's session. */
-function isInternal<Data extends object>(session: Session<Data>): boolean {
-  return session.metadata.has('revokedAt')
 }
 
 function ago(value: number | string | Date, now: number): number {

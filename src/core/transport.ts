@@ -44,6 +44,23 @@ export interface TokenHandout {
   readonly overrides: Readonly<Record<string, unknown>> | undefined
 }
 
+/** Where the token travels, and how it is protected there. */
+export type TransportFacts = { readonly carrier: 'header' | 'url' } | CookieFacts
+
+export interface CookieFacts {
+  readonly carrier: 'cookie'
+  /** Undefined: `__Host-sid`, or another name that fits the attributes. */
+  readonly name: string | undefined
+  readonly secure: boolean | 'auto'
+  readonly httpOnly: boolean
+  readonly sameSite: 'strict' | 'lax' | 'none'
+  readonly partitioned: boolean
+  readonly domain: string | undefined
+  readonly path: string | undefined
+  /** The browser keeps it when it is closed. */
+  readonly persistent: boolean
+}
+
 /** How the token travels. */
 export interface Transport {
   /** The texts offered as tokens by this request, best first. Their form has not been checked. */
@@ -62,6 +79,8 @@ export interface Transport {
   readonly exposesToken?: boolean
   /** Called once at the end of each response, after every write to the store and before the head leaves. */
   settle?(exchange: Exchange): void
+  /** What an audit looks at. Absent where it cannot be told. */
+  readonly facts?: TransportFacts
   /** The response depends on this request header once the session was read: `Cookie`, `Authorization`. With `Cookie`, browsers send the token by themselves. */
   readonly vary?: string
 }

@@ -44,6 +44,7 @@ export function cookieStore(options: CookieStoreOptions): CookieStore {
 }
 
 interface Settings {
+  readonly name: string | undefined
   readonly keys: readonly [Uint8Array, ...Uint8Array[]]
   readonly attributes: Attributes
   readonly given: CookieAttributes
@@ -61,14 +62,16 @@ function settingsFrom(options: CookieStoreOptions): Settings {
   if (!Number.isInteger(chunks) || chunks < 1 || chunks > 3) throw new SessionError('ERR_SESSION_OPTION', `cookieStore cannot use ${String(chunks)} cookies for one session. Pass chunks from 1 to 3; keep larger sessions in another store.`)
   const nameOf = cookieNamer(name, attributes)
   return {
-    keys: checkedKeys(keys, 'cookieStore'), attributes, given, persistent, chunks, revokedBefore,
+    name, keys: checkedKeys(keys, 'cookieStore'), attributes, given, persistent, chunks, revokedBefore,
     nameFor: (exchange) => nameOf(isSecure(attributes, exchange), exchange.port),
   }
 }
 
-function transportOf(jarOf: (exchange: Exchange) => Jar, { attributes, given, nameFor, persistent }: Settings): Transport {
+function transportOf(jarOf: (exchange: Exchange) => Jar, { name, attributes, given, nameFor, persistent }: Settings): Transport {
+  const lasts = persistent || attributes.maxAge !== undefined || attributes.expires !== undefined
   return {
-    persistent: persistent || attributes.maxAge !== undefined || attributes.expires !== undefined,
+    persistent: lasts,
+    facts: { ...attributes, carrier: 'cookie', name, persistent: lasts },
     vary: 'Cookie',
     nameFor,
     read: (exchange) => jarOf(exchange).offers,

@@ -22,6 +22,7 @@ export function bearerTransport({ header = 'Authorization', responseHeader = 'Se
   const name = header.toLowerCase()
   return {
     vary: header,
+    facts: { carrier: 'header' },
     nameFor: () => header,
     read(exchange) {
       const value = exchange.header(name)

@@ -26,8 +26,10 @@ export function cookieTransport(options: CookieOptions = {}): Transport {
   const nameOf = cookieNamer(name, attributes)
   const nameFor = (exchange: Exchange): string => nameOf(isSecure(attributes, exchange), exchange.port)
   const warn = oneWarning()
+  const lasts = persistent || attributes.maxAge !== undefined || attributes.expires !== undefined
   return {
-    persistent: persistent || attributes.maxAge !== undefined || attributes.expires !== undefined,
+    persistent: lasts,
+    facts: { ...attributes, carrier: 'cookie', name, persistent: lasts },
     vary: 'Cookie',
     nameFor,
     read(exchange) {

@@ -17,6 +17,7 @@ export function queryTransport({ name = 'sid', ...others }: QueryOptions = {}): 
   if (typeof name !== 'string' || !/^[\w.~-]{1,100}$/.test(name)) throw wrong(`name is ${JSON.stringify(String(name).slice(0, 60))}`, 'Pass letters, digits, "-", "_" or "."')
   return {
     exposesToken: true,
+    facts: { carrier: 'url' },
     nameFor: () => name,
     read(exchange) {
       const question = exchange.url.indexOf('?')

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { decodeValue, encodeValue } from '../../src/core/codec.ts'
-import { createSessions, memoryStore, sealingCodec, type SessionEvent, type SessionsOptions } from '../../src/index.ts'
+import { createSessions, memoryStore, type SessionEvent, type SessionsOptions } from '../../src/index.ts'
+import { sealingCodec } from '../../src/security/index.ts'
 import { inspect } from 'node:util'
 import { Visitor } from '../internal/visitor.ts'
 import { cookieOf, post, startSite, type Data } from './site.ts'

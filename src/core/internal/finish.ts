@@ -96,6 +96,7 @@ function seal(life: Life): void {
       isNew: life.handout === 'new',
       overrides: life.overrides,
     })
+    if (life.handout === 'clear') life.core.settings.onClear?.(exchange)
     // A cache that kept this response would hand one visitor's token to the next.
     if (mayBeShared(exchange, life.core.now())) exchange.setResponseHeader('Cache-Control', 'no-store')
   }

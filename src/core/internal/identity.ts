@@ -5,9 +5,17 @@ import type { StoreGuard } from './store-guard.ts'
 import { encodeValue } from '../codec.ts'
 import type { CommitResult, Core, Life } from './life.ts'
 import { late } from './refusals.ts'
-import { AUTHENTICATED_AT, DATA, OWNER, REVOKED_AT } from './namespaces.ts'
+import { ASSURANCE, AUTHENTICATED_AT, DATA, OWNER, REVOKED_AT } from './namespaces.ts'
+
+/** NIST SP 800-63B-4: 1 for one factor, 2 for two, 3 for a phishing-resistant one with a key that cannot be exported. */
+export type Assurance = 1 | 2 | 3
+
+/** `refused`: the owner has as many sessions as they may. */
+export type LoginResult = CommitResult | 'refused'
 
 export interface LoginOptions {
+  /** How the owner has authenticated just now. Defaults to none: `session.assurance` is then undefined. */
+  readonly assurance?: Assurance
   /** The data keys that an anonymous visitor keeps, or that go over from another owner. Defaults to all of an anonymous visitor's, and none of another owner's. */
   readonly keep?: readonly string[]
 }
@@ -16,12 +24,14 @@ export interface LoginOptions {
  * Attaches an owner. The token is always a new one (ASVS 5.0 7.2.4) and the old one is dead at once, so whoever
  * planted or learned it before the login has nothing.
  */
-export async function login(life: Life, owner: string, { keep }: LoginOptions): Promise<CommitResult> {
+export async function login(life: Life, owner: string, how: LoginOptions & { readonly onlyHere?: boolean }): Promise<LoginResult> {
   if (life.exchange?.headSent === true) throw late('log in')
   life.core.onLogin()
   const before = await readWatermark(life.store, owner)
-  const result = await attachOwner(life, owner, keep)
-  if (result === 'gone') return result
+  const attach = (): Promise<CommitResult> => attachOwner(life, owner, how)
+  const { aroundLogin } = life.core.settings
+  const result = await (aroundLogin === undefined ? attach() : aroundLogin(life, owner, attach))
+  if (result !== 'ok') return result
   life.core.events.emit('login', { id: life.id, owner })
   const after = await readAgain(life, owner)
   if (after === undefined || after === before) return 'ok'
@@ -36,55 +46,65 @@ async function readAgain(life: Life, owner: string): Promise<string | undefined>
   try {
     return await readWatermark(life.store, owner)
   } catch (error) {
-    try {
-      await life.end('revoked')
-    } catch {
-      // The first failure is the one to tell.
-      life.token = undefined
-      life.handout = 'none'
-    }
-    life.becomeBlank('gone')
+    await undoLogin(life)
     throw error
   }
 }
 
-async function attachOwner(life: Life, owner: string, keep: readonly string[] | undefined): Promise<CommitResult> {
+/** Ends a session whose login must not count; its token never leaves even if that fails. */
+export async function undoLogin(life: Life): Promise<void> {
+  try {
+    await life.end('revoked')
+  } catch {
+    // A failure before this one is the one to tell.
+    life.token = undefined
+    life.handout = 'none'
+  }
+  life.becomeBlank('gone')
+}
+
+async function attachOwner(life: Life, owner: string, how: LoginOptions & { readonly onlyHere?: boolean }): Promise<CommitResult> {
+  const { keep } = how
   if (life.status === 'live') {
     const current = life.owner
     if (current === undefined || current === owner) {
       if (current === undefined && keep !== undefined) dropExcept(life, keep)
-      writeOwner(life, owner)
+      writeOwner(life, owner, how)
       if ((await life.rotate(true)) === 'ok') return 'ok'
+      if (how.onlyHere === true) return 'gone'
       // Ended or rotated meanwhile: who has just authenticated gets a session of their own, with nothing of the old one.
     } else {
-      return replaceOwner(life, owner, keep ?? [])
+      return replaceOwner(life, owner, how)
     }
   }
-  return beginFor(life, owner, keep)
+  return beginFor(life, owner, how)
 }
 
 // Another owner's session is ended, not taken over: what their other requests add meanwhile goes nowhere.
-async function replaceOwner(life: Life, owner: string, keep: readonly string[]): Promise<CommitResult> {
-  const kept = keep.map((key) => [key, life.copy.read(DATA + key)] as const).filter(([, value]) => value !== undefined)
+async function replaceOwner(life: Life, owner: string, how: LoginOptions): Promise<CommitResult> {
+  const kept = (how.keep ?? []).map((key) => [key, life.copy.read(DATA + key)] as const).filter(([, value]) => value !== undefined)
   await life.end('replaced')
   for (const [key, value] of kept) life.copy.write(DATA + key, value)
-  writeOwner(life, owner)
+  writeOwner(life, owner, how)
   return life.create()
 }
 
-async function beginFor(life: Life, owner: string, keep: readonly string[] | undefined): Promise<CommitResult> {
+async function beginFor(life: Life, owner: string, how: LoginOptions): Promise<CommitResult> {
   if (life.status === 'absent' || life.status === 'ended') {
-    if (keep !== undefined) dropExcept(life, keep)
+    if (how.keep !== undefined) dropExcept(life, how.keep)
   } else {
     life.becomeBlank('absent')
   }
-  writeOwner(life, owner)
+  writeOwner(life, owner, how)
   return life.create()
 }
 
-function writeOwner(life: Life, owner: string): void {
+// The assurance is that of this authentication, never of an earlier one (NIST SP 800-63B-4 5.1).
+function writeOwner(life: Life, owner: string, { assurance }: LoginOptions): void {
   life.copy.write(OWNER, owner)
   life.copy.write(AUTHENTICATED_AT, life.core.now())
+  if (assurance === undefined) life.copy.delete(ASSURANCE)
+  else life.copy.write(ASSURANCE, assurance)
 }
 
 function dropExcept(life: Life, keep: readonly string[]): void {
@@ -92,7 +112,7 @@ function dropExcept(life: Life, keep: readonly string[]): void {
 }
 
 // The nonce of the latest revocation: compared, not the times, so that clocks of two machines do not matter.
-async function readWatermark(store: StoreGuard, owner: string): Promise<string | undefined> {
+export async function readWatermark(store: StoreGuard, owner: string): Promise<string | undefined> {
   if (store.consistency === 'client') return undefined
   const record = await store.read(watermarkId(owner), true)
   return record?.nonce

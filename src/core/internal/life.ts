@@ -32,6 +32,8 @@ export interface Core {
   /** A session was ended by this manager. */
   onEnded(id: SessionId): void
   onEnd(id: SessionId, listener: () => void): () => void
+  /** Ends every session of an owner; tells how many. */
+  revokeAll(owner: string, options: { readonly except: SessionId }): Promise<number>
   /** Reads a session that is not loaded, or anew. */
   reload(life: Life, fresh: boolean): Awaitable<void>
 }

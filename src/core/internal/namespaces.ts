@@ -12,6 +12,7 @@ export function openNamespace(name: string): string {
 /** Metadata that only the session's own methods change. */
 export const OWNER = 'm:owner'
 export const AUTHENTICATED_AT = 'm:authenticatedAt'
+export const ASSURANCE = 'm:assurance'
 export const OWN_EXPIRY = 'm:expires'
 /** Tells one life of a record with a derived id from the next. */
 export const INCARNATION = 'm:incarnation'
@@ -23,6 +24,7 @@ export const REVOKED_AT = 'm:revokedAt'
 export const GUARDED_METADATA: ReadonlyMap<string, string> = new Map([
   [OWNER, 'session.login(owner)'],
   [AUTHENTICATED_AT, 'session.login(owner)'],
+  [ASSURANCE, 'session.stepUp(assurance)'],
   [OWN_EXPIRY, 'session.expire(when)'],
   [BINDING, 'the option bind'],
   [INCARNATION, 'sessions.findOrCreate(key, value)'],

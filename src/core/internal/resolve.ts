@@ -53,11 +53,10 @@ function judge(core: Core, offer: Offer, record: SessionRecord | undefined): Fin
   const tokenHash = hashSecret(secret)
   const now = core.now()
   if (sameHash(record.tokenHash, tokenHash)) {
-    if (isLive(record, now)) {
-      core.guessing.fits()
-      return { kind: 'live', offer, record, tokenHash }
-    }
-    return past(core, offer, record)
+    if (!isLive(record, now)) return past(core, offer, record)
+    core.guessing.fits()
+    if (core.settings.counts?.(record) === false) return { kind: 'past', offer, because: 'revoked' }
+    return { kind: 'live', offer, record, tokenHash }
   }
   if (record.previous === undefined || !sameHash(record.previous.tokenHash, tokenHash)) return unknown(core, id, 'mismatch')
   if (now - record.previous.rotatedAt > SUPERSEDED_MS || !isLive(record, now)) return unknown(core, id, 'unknown')
@@ -76,7 +75,8 @@ function past(core: Core, offer: Offer, record: SessionRecord): Finding {
   return { kind: 'past', offer, because: endedBecause(because) }
 }
 
-function startedAt(record: SessionRecord): number {
+/** When the record's session began: with its creation, or with the latest login. */
+export function startedAt(record: SessionRecord): number {
   const authenticated = record.entries[AUTHENTICATED_AT]
   const at = authenticated === undefined ? 0 : Number(splitEntryText(authenticated).text)
   return Number.isFinite(at) ? Math.max(record.createdAt, at) : record.createdAt

@@ -1,7 +1,7 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
-import { decodeValue, encodeValue, type Codec, type CodecContext } from './codec.ts'
-import { SessionError } from './errors.ts'
-import { checkedKeys, type KeyList } from './keys.ts'
+import { decodeValue, encodeValue, type Codec, type CodecContext } from '../core/codec.ts'
+import { SessionError } from '../core/errors.ts'
+import { checkedKeys, type KeyList } from '../core/keys.ts'
 
 const MARK = 's1.'
 const NONCE_BYTES = 12

@@ -1,0 +1,7 @@
+export { audit, type Audit, type AuditRow } from './audit.ts'
+export { isFresh, requireFresh, type FreshOptions } from './fresh.ts'
+export { revokeEveryone } from './everyone.ts'
+export { security, type ClearSiteDataType, type SecurityOptions } from './security.ts'
+export { sealingCodec } from './sealing-codec.ts'
+export type { Policy } from './internal/requirements.ts'
+export type { Assurance, LoginResult } from '../core/internal/identity.ts'

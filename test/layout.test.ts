@@ -15,6 +15,7 @@ const read = (file: string): string => readFileSync(join(root, file), 'utf8')
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   core: ['core'],
   stores: ['core'],
+  codecs: ['core'],
   transports: ['core'],
   adapters: ['core'],
   continuations: ['core', 'continuations'],
@@ -91,7 +92,7 @@ describe('src', () => {
 })
 
 describe('every public path', () => {
-  const leaves = publicSubpaths().filter(({ source }) => /^src\/(?:stores|transports|adapters)\//.test(source))
+  const leaves = publicSubpaths().filter(({ source }) => /^src\/(?:stores|codecs|transports|adapters)\//.test(source))
 
   it.each(publicSubpaths())('$specifier has a source', ({ source }) => {
     expect(existsSync(join(root, source))).toBe(true)

@@ -6,9 +6,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { createSessions } from '../../src/index.ts'
+import { flatCodec, flatText } from '../../src/codecs/flat-text.ts'
 import { fileStore } from '../../src/stores/file.ts'
 import { sqliteStore } from '../../src/stores/sqlite.ts'
-import { flatText } from './flat-text.ts'
 import { application } from './seed.ts'
 
 let folder = ''
@@ -36,8 +36,8 @@ it.each(['x\nadmin:1', 'x\nd:admin: 1', 'a: b', '\n'])('PT-18 a flat file gives 
 })
 
 it.each([['a b', 1], ['a:\nb', 1], ['nested', { a: 1 }], ['list', [1]]])('PT-19 a flat file refuses the key %j with the value %j, and nothing is stored', async (key, value) => {
-  const { client, sessions } = application({ store: fileStore(folder, { serializer: flatText }) })
-  await expect(client().send((session) => session.set(key, value))).rejects.toThrow()
+  const { client, sessions } = application({ store: fileStore(folder, { serializer: flatText }), codec: flatCodec })
+  await expect(client().send((session) => session.set(key, value))).rejects.toMatchObject({ code: 'ERR_SESSION_VALUE' })
   let count = 0
   for await (const _session of sessions.list()) count += 1
   expect(count).toBe(0)

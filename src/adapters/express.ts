@@ -2,8 +2,8 @@ import type { RegisteredSession } from '../core/register.ts'
 import type { Session } from '../core/session.ts'
 import type { Sessions } from '../core/sessions.ts'
 import { crossSiteCheck, type CrossSiteOptions } from './internal/cross-site.ts'
-import { forwardedHost, isSecureRequest } from './internal/node-exchange.ts'
-import type { NodeRequest, NodeResponse } from './internal/node-types.ts'
+import { asExpressSees, type ExpressRequest } from './internal/express-request.ts'
+import type { NodeResponse } from './internal/node-types.ts'
 import { sessionFrom } from './internal/place.ts'
 import { withSession } from './internal/with-session.ts'
 
@@ -16,12 +16,7 @@ declare global {
   }
 }
 
-/** The part of Express' request that is used here. Version 4 and 5. */
-export interface ExpressRequest extends NodeRequest {
-  /** Express' own notion, which follows `app.set('trust proxy', …)`. */
-  readonly secure?: boolean
-  readonly app?: { get(setting: string): unknown }
-}
+export type { ExpressRequest } from './internal/express-request.ts'
 
 export interface ExpressSessionOptions extends CrossSiteOptions {
   /** The property of the request under which the session is left. Needed for the second manager of an application. Defaults to `session`. */
@@ -41,14 +36,7 @@ export interface ExpressSession<Data extends object> {
 export function expressSession<Data extends object>(sessions: Sessions<Data>, { as = 'session', ...options }: ExpressSessionOptions = {}): ExpressSession<Data> {
   const check = crossSiteCheck(sessions, options)
   const middleware = (request: ExpressRequest, response: NodeResponse, next: (error?: unknown) => void): void => withSession(sessions, request, response, {
-    as, check, secure: request.secure ?? isSecureRequest(request, false), host: forwardedHost(request, trustsProxy(request)), next: () => next(), fail: next,
+    as, check, ...asExpressSees(request), next: () => next(), fail: next,
   })
   return Object.assign(middleware, { of: (request: object) => sessionFrom(Reflect.get(request, as), sessions, as) })
-}
-
-// What Express itself asks in `request.host` of version 5 and `request.hostname`; that of version 4 leaves out the port.
-function trustsProxy({ app, socket }: ExpressRequest): boolean {
-  const trust = app?.get('trust proxy fn')
-  const address: unknown = socket !== null && socket !== undefined && 'remoteAddress' in socket ? socket.remoteAddress : undefined
-  return typeof trust === 'function' && Boolean(Reflect.apply(trust, undefined, [address, 0]))
 }

@@ -23,6 +23,21 @@ describe('the types of the adapters', () => {
     expect(complaints([join(import.meta.dirname, 'types.test-d.ts')])).toEqual([])
   })
 
+  it('leave request.session to @types/express-session where the compatible adapter is used', () => {
+    const legacy = join(folder, 'legacy.ts')
+    writeFileSync(legacy, [
+      "import express from 'express'",
+      "import 'express-session'",
+      "import { createSessions } from 'sojourn'",
+      "import { expressCompatSession } from 'sojourn/adapters/express-compat'",
+      "declare module 'express-session' { interface SessionData { cart: string[] } }",
+      'const app = express()',
+      'app.use(expressCompatSession(createSessions()))',
+      "app.get('/', (request, response) => { request.session.cart?.push(request.sessionID); request.session.save(() => response.end()) })",
+    ].join('\n'))
+    expect(complaints([legacy])).toEqual([])
+  })
+
   it('would not if they did not', () => {
     const wrong = join(folder, 'wrong.ts')
     writeFileSync(wrong, [

@@ -2,7 +2,7 @@ import type { Continuations, ContinuationsExtension } from '../core/continuation
 import { andThen } from '../core/internal/awaitable.ts'
 import { lifeOf } from '../core/session.ts'
 import { Host } from './internal/host.ts'
-import { parameterOf } from './internal/parameters.ts'
+import { parameterOf } from '../core/internal/parameters.ts'
 import { RequestContinuations } from './internal/request-continuations.ts'
 import { settingsFrom, type ContinuationsOptions } from './internal/settings.ts'
 import { SignedAddresses } from './internal/signed-addresses.ts'

@@ -1,6 +1,6 @@
 import { andThen } from '../../core/internal/awaitable.ts'
 import type { Awaitable } from '../../core/store.ts'
-import { isSamePage, withParameters } from './parameters.ts'
+import { isSamePage, withParameters } from '../../core/internal/parameters.ts'
 import { savedRequest, type StoredRequest, type StoredReturn } from './stored.ts'
 import type { Visit } from './visit.ts'
 

@@ -2,7 +2,7 @@ import type { Arrived, Continuations, ReturnOptions, SavedRequest, SaveOptions }
 import type { Awaitable } from '../../core/store.ts'
 import { localTarget } from '../target.ts'
 import { arrive } from './arriving.ts'
-import { withParameters } from './parameters.ts'
+import { withParameters } from '../../core/internal/parameters.ts'
 import { leaveFor, returnFrom } from './returning.ts'
 import { save } from './saving.ts'
 import { savedRequest } from './stored.ts'

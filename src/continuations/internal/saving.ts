@@ -1,7 +1,7 @@
 import type { SaveOptions } from '../../core/continuations.ts'
 import { SessionError } from '../../core/errors.ts'
 import { derivedId } from '../../core/token.ts'
-import { withParameters } from './parameters.ts'
+import { withParameters } from '../../core/internal/parameters.ts'
 import type { StoredRequest } from './stored.ts'
 import { addressOnly, isPlain, thisRequest } from './this-request.ts'
 import type { Found, Visit } from './visit.ts'

@@ -6,7 +6,7 @@ import type { Session } from '../../core/session.ts'
 import type { Awaitable } from '../../core/store.ts'
 import { localTarget } from '../target.ts'
 import { mayKeep, REDACTED, type MayKeep } from './fields.ts'
-import { Signer } from './signer.ts'
+import { Signer } from '../../core/internal/signer.ts'
 
 /** Runs when a visitor arrives back, after the session is read and before the page's own handler. */
 export type ArrivalHandler<Data extends object> = (arrived: Arrived, session: Session<Data>) => Awaitable<void>
@@ -58,7 +58,7 @@ export function settingsFrom<Data extends object>(options: ContinuationsOptions<
     maxBytes: wholeNumber(options.maxBytes ?? 64 * 1024, 1024, 'maxBytes'),
     may: mayKeep(redact),
     fallback: target,
-    signer: new Signer(options.keys),
+    signer: new Signer(options.keys, 'continuations', 'sojourn continuation'),
     ...parameterNames(parameters),
     handlers: new Set(Object.keys(handlers)),
   }

@@ -1,6 +1,6 @@
 import { makeId, systemRandom } from '../../core/token.ts'
 import { localTarget } from '../target.ts'
-import type { Signer } from './signer.ts'
+import type { Signer } from '../../core/internal/signer.ts'
 
 // Beyond it a URL gets too long for what is between; the address is then kept in a session.
 const MAX_TEXT = 2000

@@ -2,7 +2,7 @@ import type { SavedRequest, ValueSource } from '../../core/continuations.ts'
 import { localTarget } from '../target.ts'
 import { keptFields } from './fields.ts'
 import type { ValueMap } from './mapping.ts'
-import { pathOf, queryOf } from './parameters.ts'
+import { pathOf, queryOf } from '../../core/internal/parameters.ts'
 
 /** A saved request as it is kept. By hand, `{ url }` is enough. */
 export interface StoredRequest {

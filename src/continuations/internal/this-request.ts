@@ -2,7 +2,7 @@ import type { Fields, FieldSource } from '../../core/continuations.ts'
 import { SessionError } from '../../core/errors.ts'
 import { isFromElsewhere } from '../../core/internal/cross-site.ts'
 import { keptFields } from './fields.ts'
-import { filterParameters, queryOf } from './parameters.ts'
+import { filterParameters, queryOf } from '../../core/internal/parameters.ts'
 import type { StoredRequest } from './stored.ts'
 import type { Visit } from './visit.ts'
 

@@ -4,7 +4,7 @@ import { localTarget } from '../target.ts'
 import { argumentIn, pairsOf } from './fields.ts'
 import type { Host } from './host.ts'
 import { KeptContinuations } from './kept-continuations.ts'
-import { parameterOf, withParameters } from './parameters.ts'
+import { parameterOf, withParameters } from '../../core/internal/parameters.ts'
 import type { Settings } from './settings.ts'
 import type { SignedAddresses } from './signed-addresses.ts'
 

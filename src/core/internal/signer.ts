@@ -1,10 +1,9 @@
 import { createHmac, hkdfSync, randomBytes, timingSafeEqual } from 'node:crypto'
-import { checkedKeys, type KeyList } from '../../core/keys.ts'
+import { checkedKeys, type KeyList } from '../keys.ts'
 
 /** Marks a text of ours, so that no other is ever checked. */
 const MARK = '~'
 const MAX_LENGTH = 16_384
-const PURPOSE = 'sojourn continuation'
 
 type Keys = readonly [Uint8Array, ...Uint8Array[]]
 
@@ -12,10 +11,12 @@ type Keys = readonly [Uint8Array, ...Uint8Array[]]
 export class Signer {
   #keys: Keys | undefined
 
-  /** Without keys, one is drawn that lives as long as the process. */
-  constructor(given: KeyList | undefined) {
+  /** `what` is what an error calls it; `use` separates its keys from those of every other use. Without keys, one is drawn that lives as long as the process. */
+  constructor(given: KeyList | undefined, what: string, use: string) {
     if (given === undefined) return
-    const [current, ...previous] = checkedKeys(given, 'continuations')
+    // A key that seals cookies as well must not be the same bytes here.
+    const derived = (key: Uint8Array): Uint8Array => new Uint8Array(hkdfSync('sha256', key, '', use, 32))
+    const [current, ...previous] = checkedKeys(given, what)
     this.#keys = [derived(current), ...previous.map(derived)]
   }
 
@@ -43,11 +44,6 @@ export class Signer {
   #mac(key: Uint8Array, purpose: string, payload: string): Buffer {
     return createHmac('sha256', key).update(`${purpose}\0${payload}`).digest()
   }
-}
-
-// A key that seals cookies as well must not be the same bytes here.
-function derived(key: Uint8Array): Uint8Array {
-  return new Uint8Array(hkdfSync('sha256', key, '', PURPOSE, 32))
 }
 
 function isSame(a: Uint8Array, b: Uint8Array): boolean {

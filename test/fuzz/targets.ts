@@ -1,13 +1,13 @@
 import { strict as assert } from 'node:assert'
 import * as fc from 'fast-check'
 import { localTarget } from '../../src/continuations/target.ts'
-import { queryOf, withParameters } from '../../src/continuations/internal/parameters.ts'
 import { parseEnvelope, parseRequest, parseReturn } from '../../src/continuations/internal/stored.ts'
-import { Signer } from '../../src/continuations/internal/signer.ts'
 import { decodeValue, encodeValue } from '../../src/core/codec.ts'
 import { parseDuration, parseInstant } from '../../src/core/duration.ts'
 import { isSessionError, type SessionErrorCode } from '../../src/core/errors.ts'
 import { cookieValues } from '../../src/core/internal/cookie-values.ts'
+import { queryOf, withParameters } from '../../src/core/internal/parameters.ts'
+import { Signer } from '../../src/core/internal/signer.ts'
 import { applyPatch } from '../../src/core/patch.ts'
 import { parseRecord, recordFrom, stringifyRecord, type SessionRecord } from '../../src/core/record.ts'
 import { defaultTokenFormat, systemRandom } from '../../src/core/token.ts'
@@ -119,8 +119,8 @@ const CHECKS: Readonly<Record<string, Checked>> = {
     // Only padding bits of the last character can differ without breaking the seal.
     assert.ok(opened === undefined || opened === text)
   }),
-  'signed address and saved request': synchronous(fc.tuple(mutatedText(fc.constant(new Signer([KEY]).sign('p', '/a?b=c'))), mutatedText(fc.webPath({ size: 'small' })), fc.anything()), ([signed, url, value]) => {
-    const opened = new Signer([KEY]).open('p', signed)
+  'signed address and saved request': synchronous(fc.tuple(mutatedText(fc.constant(new Signer([KEY], 'a test', 'fuzz').sign('p', '/a?b=c'))), mutatedText(fc.webPath({ size: 'small' })), fc.anything()), ([signed, url, value]) => {
+    const opened = new Signer([KEY], 'a test', 'fuzz').open('p', signed)
     assert.ok(opened === undefined || opened === '/a?b=c')
     const local = localTarget(url)
     if (local !== undefined) assert.equal(new URL(local, 'http://here.invalid').host, 'here.invalid')

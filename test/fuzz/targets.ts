@@ -2,6 +2,7 @@ import { strict as assert } from 'node:assert'
 import * as fc from 'fast-check'
 import { localTarget } from '../../src/continuations/target.ts'
 import { parseEnvelope, parseRequest, parseReturn } from '../../src/continuations/internal/stored.ts'
+import { flatText } from '../../src/codecs/flat-text.ts'
 import { decodeValue, encodeValue } from '../../src/core/codec.ts'
 import { parseDuration, parseInstant } from '../../src/core/duration.ts'
 import { isSessionError, type SessionErrorCode } from '../../src/core/errors.ts'
@@ -20,6 +21,7 @@ import { fieldsOf, recordFromReply } from '../../src/stores/internal/redis-recor
 import { recordFromRow } from '../../src/stores/internal/sql-row.ts'
 import { simpleStore } from '../../src/stores/simple.ts'
 import { TestExchange } from '../../src/testing/exchange.ts'
+import { windowState } from '../../src/window-state.ts'
 import { anyPatch, anyRecord, anyText } from '../internal/arbitrary-records.ts'
 import { mutatedBytes, mutatedText } from './mutate.ts'
 
@@ -64,6 +66,7 @@ const encodedValue = values.map((value) => answerOf(['ERR_SESSION_VALUE'], () =>
 const PLACE = { id: 'id', key: 'd:x' }
 const KEY = '1'.repeat(64)
 const sealing = sealingCodec([KEY])
+const windows = windowState({ keys: [KEY] })
 const json = { stringify: stringifyRecord, parse: (text: string): unknown => JSON.parse(text) }
 const durations = fc.array(fc.oneof(fc.constantFrom('1', '30', '.5', ' ', 'minutes', 'h', 'm', 'and', ',', ':', '-', '+', 'now', 'never', 'GMT', 'Mon, ', '2030-01-01', 'T00:00:00', 'Z', '+01:00'), anyText), { maxLength: 12 }).map((parts) => parts.join(''))
 
@@ -82,6 +85,7 @@ const CHECKS: Readonly<Record<string, Checked>> = {
     assert.ok(instant === undefined || Number.isFinite(instant))
   }),
   'record as text (sqlite, file, cache, memcached, simple, express)': synchronous(mutatedText(anyRecord.map(stringifyRecord)), (text) => recordOr(() => parseRecord(text))),
+  'record as flat text': synchronous(mutatedText(anyRecord.map(flatText.stringify)), (text) => recordOr(() => flatText.parse(text))),
   'record as anything': synchronous(fc.oneof(fc.anything(), fc.record({ version: fc.anything(), createdAt: fc.nat(), touchedAt: fc.nat(), expiresAt: fc.nat(), tokenHash: fc.string(), nonce: fc.string(), index: fc.anything(), entries: fc.anything(), ended: fc.anything(), previous: fc.anything() })), (value) => recordOr(() => recordFrom(value))),
   'log of the file store': synchronous(
     mutatedBytes(fc.tuple(anyRecord, fc.array(anyPatch, { maxLength: 4 })).map(([record, patches]) => Buffer.concat([encodeBase(record, json), ...patches.map((patch, at) => encodeLine(`by${at}`, { patch }))]))),
@@ -129,6 +133,10 @@ const CHECKS: Readonly<Record<string, Checked>> = {
     withParameters(url, { c: url.toWellFormed() })
     for (const parse of [parseEnvelope, parseRequest, parseReturn]) parse(value)
     parseRequest({ url, method: value, fields: value, parent: value, map: value, messages: value, values: value })
+  }),
+  'state of a window': synchronous(mutatedText(fc.constant(windows.link('/a?b=c#d', { step: 1 }))), (url) => {
+    assert.ok(['{}', '{"step":1}'].includes(JSON.stringify(windows.read(url))))
+    windows.link(url, { step: 2 })
   }),
   'sealed cookie, to the end of the request': visits(sealedCookies),
   'tampered store, to the end of the request': visits(tamperedStore),

@@ -418,6 +418,7 @@ describe('an end', () => {
     expect(after).not.toBe(before)
     expect((await customer.visit((session) => session.id)).result).toBe(after)
     expect((await customer.visit((session) => session.toObject())).result).toEqual({ views: 1 })
+    expect((await customer.visit((session) => session.logout())).setCookies).toEqual([expect.stringMatching(/^__Host-sid=; Max-Age=0;/)])
   })
 
   it('is not undone by a request that was under way', async () => {
@@ -683,6 +684,11 @@ describe('timeouts', () => {
     advance(13 * 86_400)
     expect((await customer.visit((session) => [session.get('views'), session.metadata.get('expires')])).result).toEqual([1, '2 weeks'])
     advance(86_400)
+    expect((await customer.visit((session) => session.get('views'))).result).toBeUndefined()
+    await customer.visit((session) => { session.set('views', 2); session.expire('10 minutes') })
+    advance(9 * 60)
+    expect((await customer.visit((session) => session.get('views'))).result).toBe(2)
+    advance(60)
     expect((await customer.visit((session) => session.get('views'))).result).toBeUndefined()
   })
 

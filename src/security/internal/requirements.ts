@@ -70,6 +70,7 @@ export const REQUIREMENTS: readonly Requirement[] = [
   must('ASVS 3.3.4', L2, 'the token is HttpOnly and travels in Set-Cookie only', httpOnly),
   must('ASVS 3.3.5', [], 'name and value of a cookie have 4096 bytes at most (level 3)', built('67 bytes and the name; cookieStore measures')),
   must('ASVS 3.5.1', L2, 'requests of other sites are recognised', built('every adapter refuses their changes, unless crossSite is "allow"')),
+  must('ASVS 3.5.3', L2, 'what is sensitive is done by methods other than GET and HEAD', application('your routes; the check of other sites looks at every other method')),
   must('NIST 5.1 secrets', NIST, 'session secrets are random, of 64 bits at least', built('256 bits')),
   must('NIST 5.1 transport', NIST, 'session secrets never travel unprotected', secureCookie),
   must('NIST 5.1 logout', NIST, 'a logout is at hand, and erases the secret', application('session.logout() ends the record and clears the cookie')),
@@ -95,7 +96,10 @@ export const REQUIREMENTS: readonly Requirement[] = [
   should('OWASP exposure', [...L2, ...NIST], 'the token is neither in URLs nor in logs', notInUrls),
   should('OWASP caching', [], 'a response with a token is not cached', built('Cache-Control: no-store')),
   should('OWASP site data', [], 'a logout tells the browser to delete its data', siteData),
+  should('OWASP binding', [], 'a change of the user agent may be a sign of theft', application('bind: "user-agent"')),
   should('OWASP logging', [], 'creation, renewal, logout and timeout are logged', application('sessions.on(event), or node:diagnostics_channel')),
+  should('RFC 6265bis lifetime', [], 'no cookie lasts longer than 400 days', built('Max-Age is cut')),
+  should('RFC 6265bis duplicates', [], 'of several cookies of one name none can hide another', built('four are tried; event duplicate-token')),
   should('RFC 6265bis removal', [], 'a cookie is removed with the attributes it was set with', built('one function writes both')),
   should('RFC 6265bis prefixes', [], 'combinations that browsers refuse throw', built('ERR_SESSION_OPTION at construction')),
 ]

@@ -49,6 +49,23 @@ describe('held between two steps', () => {
     expect(await sessions.load({ id: two.session.id })).toBeUndefined()
   })
 
+  it('a login that overlaps an expire leaves the session with the expiry that was set', async () => {
+    const { store, visitor } = shop()
+    const customer = visitor()
+    await customer.visit((session) => session.set('name', 'ada'))
+    const [one, two] = [await customer.begin(), await customer.begin()]
+    const held = store.hold('patch', { when: 'before' })
+    const login = one.session.login('ada')
+    await held.reached
+    two.session.expire('10 minutes')
+    expect(await two.session.commit()).toBe('ok')
+    held.release()
+    expect(await login).toBe('ok')
+    await two.finish()
+    await one.finish()
+    expect((await customer.visit((session) => [session.owner, session.expiresAt])).result).toEqual(['ada', two.session.expiresAt])
+  })
+
   it('a commit that overlaps a logout writes nothing', async () => {
     const { store, sessions, visitor } = shop()
     const customer = visitor()

@@ -36,7 +36,7 @@ export function buildPatch(draft: Draft): Patch {
   const touches = draft.forced || isTouchDue(draft.head, now, draft.deadlines)
   const deadline = movedDeadline(draft, touches)
   const moves = touches || deadline !== undefined
-  const expect = expectations(draft, deadline?.kind === 'touch')
+  const expect = expectations(draft, deadline !== undefined && draft.ownDeadline === undefined)
   // When the deadline moves, every term is scored anew with it.
   const index = moves ? [...new Set([...draft.listedUnder, ...newTerms])] : newTerms
   return {
@@ -66,13 +66,13 @@ function movedDeadline({ now, base, identity, head, ownDeadline, deadlines }: Dr
   return touches ? { kind: 'touch', at: deadlineAfterTouch(head.startedAt, now, deadlines) } : undefined
 }
 
-// A touch expects the session's own expiry to be as it was, or it would move a deadline that expire() has set meanwhile.
+// A touch, or a login, expects the session's own expiry to be as it was, or it would move a deadline that expire() has set meanwhile.
 // A record with a derived id must be in the same life as when it was read, since operations by id carry no token.
-function expectations({ base, changes }: Draft, touchesDeadline: boolean): readonly (readonly [EntryKey, string | null])[] {
+function expectations({ base, changes }: Draft, movesByPolicy: boolean): readonly (readonly [EntryKey, string | null])[] {
   const incarnation = base[INCARNATION]
-  if (!touchesDeadline && incarnation === undefined) return changes.expect
+  if (!movesByPolicy && incarnation === undefined) return changes.expect
   const expected = new Map<EntryKey, string | null>(changes.expect)
-  if (touchesDeadline) expected.set(OWN_EXPIRY, base[OWN_EXPIRY] ?? null)
+  if (movesByPolicy) expected.set(OWN_EXPIRY, base[OWN_EXPIRY] ?? null)
   if (incarnation !== undefined) expected.set(INCARNATION, incarnation)
   return [...expected]
 }

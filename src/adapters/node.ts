@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { isSessionError } from '../core/errors.ts'
+import { isPromise } from '../core/internal/awaitable.ts'
 import type { RegisteredSession } from '../core/register.ts'
 import type { Session } from '../core/session.ts'
 import type { Sessions } from '../core/sessions.ts'
@@ -78,15 +79,19 @@ function asListener<Data extends object>(
       onError(error)
       sendError(response)
     }
-    const next = async (session: Session<Data>, held: HeldResponse | undefined): Promise<void> => {
-      try {
-        await listener(request, response, session)
-      } catch (error) {
+    const next = (session: Session<Data>, held: HeldResponse | undefined): void => {
+      const threw = (error: unknown): void => {
         held?.takeBack()
         fail(error)
       }
+      try {
+        const answered = listener(request, response, session)
+        if (isPromise(answered)) answered.then(undefined, threw)
+      } catch (error) {
+        threw(error)
+      }
     }
-    withSession(sessions, request, response, { check, secure: isSecureRequest(request, trustProxy), host: forwardedHost(request, trustProxy), next: (session, held) => void next(session, held), fail })
+    withSession(sessions, request, response, { check, secure: isSecureRequest(request, trustProxy), host: forwardedHost(request, trustProxy), next, fail })
   }
 }
 

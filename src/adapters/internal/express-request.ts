@@ -10,7 +10,7 @@ export interface ExpressRequest extends NodeRequest {
 
 /** What Express thinks of where a request came to, which follows `app.set('trust proxy', …)`. */
 export function asExpressSees(request: ExpressRequest): { readonly secure: boolean; readonly host: string | undefined } {
-  return { secure: request.secure ?? isSecureRequest(request, false), host: forwardedHost(request, trustsProxy(request)) }
+  return { secure: request.secure ?? isSecureRequest(request, false), host: forwardedHost(request, () => trustsProxy(request)) }
 }
 
 // What Express itself asks in `request.host` of version 5 and `request.hostname`; that of version 4 leaves out the port.

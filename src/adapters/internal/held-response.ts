@@ -1,48 +1,88 @@
 import { isPromise } from '../../core/internal/awaitable.ts'
 import type { Awaitable } from '../../core/store.ts'
 import { answerInstead, callBack } from './error-answer.ts'
-import type { Arguments, NodeResponse } from './node-types.ts'
+import { HELD, type Arguments, type NodeResponse } from './node-types.ts'
 import { forgetBody, takeHead } from './response-head.ts'
 
-export interface HoldOptions {
-  /** Commits, and puts the cookie on the response. Called once, with the status that the response is about to have. */
-  readonly commit: (status: number) => Awaitable<void>
-  /** Called when the commit failed: puts the cookie on the response that what has happened before calls for. */
-  readonly sealFailed: () => Awaitable<void>
-  /** Called then: nothing has been sent, and the error has to be answered. */
-  readonly answer: (error: unknown) => void
+/** Who keeps the session of a held response. */
+export interface Keeper {
   /** HTTP/2 sends the head when it is written, HTTP/1.1 with the first byte of the body. */
   readonly isHttp2: boolean
+  /** Commits, and puts the cookie on the response. Called once, with the status that the response is about to have. */
+  commit(status: number): Awaitable<void>
+  /** Called when the commit failed: puts the cookie on the response that what has happened before calls for. */
+  sealFailed(): Awaitable<void>
+  /** Called then: nothing has been sent, and the error has to be answered. */
+  answer(error: unknown): void
 }
 
 type Method = 'write' | 'end' | 'flushHeaders'
+type Originals = Required<Pick<NodeResponse, Method | 'writeHead'>>
 
 /**
  * Holds back the head and the body of a response until the session is committed: the first `write`, `end` or
  * `flushHeaders` starts the commit, and what comes meanwhile waits, in order. With a synchronous store nothing waits.
  * Only documented methods are used, so that HTTP/2 responses work as well.
  */
+export function hold(response: NodeResponse, keeper: Keeper): HeldResponse {
+  const held = new HeldResponse(response, keeper)
+  // The methods are never set back, or what wrapped them meanwhile, such as a compression, would be cut off.
+  if (response[HELD] === undefined) {
+    response[HELD] = held
+    response.writeHead = SHARED.writeHead
+    response.write = SHARED.write
+    response.end = SHARED.end
+    response.flushHeaders = SHARED.flushHeaders
+  } else {
+    // A second manager holds what the first holds already.
+    response.writeHead = (...args) => held.writeHead(args)
+    response.write = (...args) => held.pass('write', args) === true
+    response.end = (...args) => (held.pass('end', args), response)
+    response.flushHeaders = () => void held.pass('flushHeaders', [])
+  }
+  return held
+}
+
+// One function for all responses: V8 keeps an object that was given a closure of its own as a method alive beyond
+// the next scavenge, and collecting those costs more than all the rest of a session.
+const SHARED = {
+  writeHead(this: NodeResponse, ...args: Arguments): unknown { return this[HELD]?.writeHead(args) },
+  write(this: NodeResponse, ...args: Arguments): boolean { return this[HELD]?.pass('write', args) === true },
+  end(this: NodeResponse, ...args: Arguments): unknown { return (this[HELD]?.pass('end', args), this) },
+  flushHeaders(this: NodeResponse): void { this[HELD]?.pass('flushHeaders', []) },
+}
+
+// Frameworks ask whether they may still answer; while the answer waits for the commit they may not.
+const PRETENDED: PropertyDescriptorMap = {
+  headersSent: { configurable: true, get(this: NodeResponse) { return this[HELD]?.headersSent } },
+  writableEnded: { configurable: true, get(this: NodeResponse) { return this[HELD]?.writableEnded } },
+}
+
+/** A response whose head and body wait for a commit. */
 export class HeldResponse {
   readonly #response: NodeResponse
-  readonly #options: HoldOptions
-  readonly #originals: Required<Pick<NodeResponse, Method | 'writeHead'>>
+  readonly #keeper: Keeper
+  readonly #originals: Originals
   #state: 'open' | 'committing' | 'released' | 'failed' = 'open'
   /** What `writeHead` was given beside headers, once it was called. */
   #head: { readonly status: number; readonly reason: readonly string[] } | undefined
-  #waiting: (readonly [Method, Arguments])[] = []
+  #waiting: (readonly [Method, Arguments])[] | undefined
   #ended = false
   #failure: unknown
 
-  constructor(response: NodeResponse, options: HoldOptions) {
-    const { writeHead, write, end, flushHeaders = () => {} } = response
+  constructor(response: NodeResponse, keeper: Keeper) {
+    const { writeHead, write, end, flushHeaders = nothing } = response
     this.#response = response
-    this.#options = options
+    this.#keeper = keeper
     this.#originals = { writeHead, write, end, flushHeaders }
-    // Never set back, or what wrapped them meanwhile, such as a compression, would be cut off.
-    response.writeHead = (...args) => this.#writeHead(args)
-    response.write = (...args) => this.#pass('write', args) === true
-    response.end = (...args) => (this.#pass('end', args), response)
-    response.flushHeaders = () => void this.#pass('flushHeaders', [])
+  }
+
+  get headersSent(): boolean {
+    return this.#head !== undefined || this.#state === 'committing' || this.#asked('headersSent')
+  }
+
+  get writableEnded(): boolean {
+    return (this.#state === 'committing' && this.#ended) || this.#asked('writableEnded')
   }
 
   /** Takes back a head that was written before anything else. False when it is too late: the commit has begun. */
@@ -53,20 +93,21 @@ export class HeldResponse {
     return true
   }
 
-  #writeHead(args: Arguments): unknown {
+  writeHead(args: Arguments): unknown {
     if (this.#state === 'released') return Reflect.apply(this.#originals.writeHead, this.#response, args)
     if (this.#state !== 'open') return this.#response
     this.#head = takeHead(this.#response, args)
     this.#pretendSent()
-    if (this.#options.isHttp2) process.nextTick(() => { if (this.#head !== undefined && this.#state === 'open') this.#start() })
+    if (this.#keeper.isHttp2) process.nextTick(() => { if (this.#head !== undefined && this.#state === 'open') this.#start() })
     return this.#response
   }
 
-  #pass(method: Method, args: Arguments): unknown {
+  pass(method: Method, args: Arguments): unknown {
     if (method === 'end' && this.#state !== 'released') this.#ended = true
     if (this.#state === 'open') this.#start()
     if (this.#state === 'released') return Reflect.apply(this.#originals[method], this.#response, args)
     if (this.#state === 'failed') return callBack(args, this.#failure)
+    this.#waiting ??= []
     this.#waiting.push([method, args])
     return false
   }
@@ -75,7 +116,7 @@ export class HeldResponse {
     const status = this.#response.statusCode
     this.#state = 'committing'
     try {
-      const committed = this.#options.commit(status)
+      const committed = this.#keeper.commit(status)
       if (!isPromise(committed)) return this.#release(status)
       this.#pretendSent()
       committed.then(() => { this.#release(status); this.#replay() }).then(undefined, (error: unknown) => this.#fail(error))
@@ -92,9 +133,9 @@ export class HeldResponse {
   }
 
   #replay(): void {
-    const calls = this.#waiting
+    const calls = this.#waiting ?? []
     let mustTell = false
-    this.#waiting = []
+    this.#waiting = undefined
     for (const [method, args] of calls) {
       const taken: unknown = Reflect.apply(this.#originals[method], this.#response, args)
       // Node tells when its buffer drains only if it was full; who was told by us to wait is told by us.
@@ -110,7 +151,7 @@ export class HeldResponse {
     if (!this.#hasLeft()) forgetBody(this.#response)
     const answer = (): void => this.#answer(error)
     try {
-      const sealed = this.#options.sealFailed()
+      const sealed = this.#keeper.sealFailed()
       if (isPromise(sealed)) return void sealed.then(answer, answer)
     } catch {
       // The first error is the one to answer.
@@ -121,22 +162,25 @@ export class HeldResponse {
   #answer(error: unknown): void {
     this.#state = 'failed'
     this.#failure = error
-    for (const [, args] of this.#waiting.splice(0)) callBack(args, error)
-    answerInstead(this.#response, this.#originals, { error, handlerIsDone: this.#ended, answer: this.#options.answer })
+    for (const [, args] of this.#waiting?.splice(0) ?? []) callBack(args, error)
+    answerInstead(this.#response, this.#originals, { error, handlerIsDone: this.#ended, answer: (cause) => this.#keeper.answer(cause) })
   }
 
   #hasLeft(): boolean {
-    return Reflect.get(Object.getPrototypeOf(this.#response), 'headersSent', this.#response) === true
+    return this.#asked('headersSent')
   }
 
-  // Frameworks ask whether they may still answer; while the answer waits for the commit they may not.
+  #asked(name: 'headersSent' | 'writableEnded'): boolean {
+    return Reflect.get(Object.getPrototypeOf(this.#response), name, this.#response) === true
+  }
+
   #pretendSent(): void {
-    if (Object.hasOwn(this.#response, 'headersSent')) return
-    const asked = (name: 'headersSent' | 'writableEnded'): unknown => Reflect.get(Object.getPrototypeOf(this.#response), name, this.#response)
-    const define = (name: 'headersSent' | 'writableEnded', held: () => boolean): void => {
-      Object.defineProperty(this.#response, name, { configurable: true, get: () => held() || asked(name) })
-    }
-    define('headersSent', () => this.#head !== undefined || this.#state === 'committing')
-    define('writableEnded', () => this.#state === 'committing' && this.#ended)
+    const response = this.#response
+    if (Object.hasOwn(response, 'headersSent')) return
+    if (response[HELD] === this) return void Object.defineProperties(response, PRETENDED)
+    Object.defineProperty(response, 'headersSent', { configurable: true, get: () => this.headersSent })
+    Object.defineProperty(response, 'writableEnded', { configurable: true, get: () => this.writableEnded })
   }
 }
+
+function nothing(): void {}

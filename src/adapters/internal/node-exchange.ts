@@ -67,8 +67,10 @@ export function isSecureRequest(request: NodeRequest, trustProxy: boolean): bool
 }
 
 /** The host that the first proxy says, when proxies are trusted; undefined when `Host` is to be believed. */
-export function forwardedHost(request: NodeRequest, trustProxy: boolean): string | undefined {
-  return trustProxy ? forwarded(request, 'x-forwarded-host') : undefined
+export function forwardedHost(request: NodeRequest, trustsProxy: boolean | (() => boolean)): string | undefined {
+  const host = forwarded(request, 'x-forwarded-host')
+  if (host === undefined) return undefined
+  return (typeof trustsProxy === 'function' ? trustsProxy() : trustsProxy) ? host : undefined
 }
 
 function forwarded(request: NodeRequest, name: string): string | undefined {

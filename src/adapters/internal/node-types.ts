@@ -1,3 +1,5 @@
+import type { HeldResponse } from './held-response.ts'
+
 /** The part of a request of node:http, node:https or node:http2 that is used here. */
 export interface NodeRequest {
   readonly method?: string | undefined
@@ -12,6 +14,9 @@ export interface NodeRequest {
 }
 
 export type Arguments = readonly unknown[]
+
+/** Where a response keeps what holds it back. */
+export const HELD: unique symbol = Symbol('sojourn.held')
 
 /** The part of a response of node:http, node:https or node:http2 that is used here. */
 export interface NodeResponse {
@@ -30,4 +35,5 @@ export interface NodeResponse {
   flushHeaders?(): void
   destroy(): unknown
   emit(event: 'drain'): boolean
+  [HELD]?: HeldResponse | undefined
 }

@@ -3,7 +3,7 @@ import type { Session } from '../../core/session.ts'
 import type { Sessions } from '../../core/sessions.ts'
 import type { Awaitable } from '../../core/store.ts'
 import type { CrossSiteCheck } from './cross-site.ts'
-import { HeldResponse } from './held-response.ts'
+import { hold, type HeldResponse, type Keeper } from './held-response.ts'
 import { NodeExchange } from './node-exchange.ts'
 import type { NodeRequest, NodeResponse } from './node-types.ts'
 import { sessionInPlace } from './place.ts'
@@ -35,13 +35,8 @@ export function withSession<Data extends object>(sessions: Sessions<Data>, reque
   const refused = check(exchange)
   if (refused !== undefined) return fail(refused)
   const go = (session: Session<Data>): void => {
-    if (as !== undefined) Object.defineProperty(request, as, { value: session, configurable: true, enumerable: true, writable: true })
-    next(session, new HeldResponse(response, {
-      isHttp2: (request.httpVersionMajor ?? 1) > 1,
-      commit: (status) => sealed(exchange, sessions.finish(session, { status })),
-      sealFailed: () => sealed(exchange, sessions.finish(session, { failed: true })),
-      answer: fail,
-    }))
+    if (as !== undefined) leave(session, request, as)
+    next(session, hold(response, new SessionKeeper(sessions, session, exchange, fail)))
   }
   let opened: Awaitable<Session<Data>>
   try {
@@ -53,8 +48,44 @@ export function withSession<Data extends object>(sessions: Sessions<Data>, reque
   else go(opened)
 }
 
-function sealed(exchange: NodeExchange, finished: Awaitable<void>): Awaitable<void> {
-  if (isPromise(finished)) return finished.then(() => { exchange.headSent = true })
-  exchange.headSent = true
-  return undefined
+// Plainly where that is the same, since defining a property takes longer.
+function leave(session: object, request: NodeRequest, as: string): void {
+  if (as in request) Object.defineProperty(request, as, { value: session, configurable: true, enumerable: true, writable: true })
+  else Reflect.set(request, as, session)
+}
+
+class SessionKeeper<Data extends object> implements Keeper {
+  readonly #sessions: Sessions<Data>
+  readonly #session: Session<Data>
+  readonly #exchange: NodeExchange
+  readonly #fail: (error: unknown) => void
+
+  constructor(sessions: Sessions<Data>, session: Session<Data>, exchange: NodeExchange, fail: (error: unknown) => void) {
+    this.#sessions = sessions
+    this.#session = session
+    this.#exchange = exchange
+    this.#fail = fail
+  }
+
+  get isHttp2(): boolean {
+    return (this.#exchange.request.httpVersionMajor ?? 1) > 1
+  }
+
+  commit(status: number): Awaitable<void> {
+    return this.#sealed(this.#sessions.finish(this.#session, { status }))
+  }
+
+  sealFailed(): Awaitable<void> {
+    return this.#sealed(this.#sessions.finish(this.#session, { failed: true }))
+  }
+
+  answer(error: unknown): void {
+    this.#fail(error)
+  }
+
+  #sealed(finished: Awaitable<void>): Awaitable<void> {
+    if (isPromise(finished)) return finished.then(() => { this.#exchange.headSent = true })
+    this.#exchange.headSent = true
+    return undefined
+  }
 }

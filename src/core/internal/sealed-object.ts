@@ -4,6 +4,9 @@ import { SessionError } from '../errors.ts'
 // oxlint-disable-next-line typescript/no-extraneous-class -- its prototype is what it is for
 export const SealedObject: new () => object = class {}
 
+// Every `await` of a session asks for it; answered here, the question does not reach the proxy.
+Object.defineProperty(SealedObject.prototype, 'then', { value: undefined })
+
 // At the end of the prototype chain: what the class defines is found before, so only unknown properties come here.
 Object.setPrototypeOf(SealedObject.prototype, new Proxy(Object.prototype, {
   set(_target, property) {

@@ -18,6 +18,8 @@ type Job = (store: Store, part: Part) => Promise<unknown>
 export type JobName = 'set-keys' | 'increment' | 'late' | 'end-race' | 'create-one' | 'rotate' | 'write-until-killed' | 'look'
 
 const ROUNDS = 20
+/** Where a rotation notes the token hash that it makes, in the same step. */
+export const TOKEN_KEY = 'd:token'
 // One clock for all processes of a run; its parent sets it.
 const NOW = Number(process.env['SOJOURN_TEST_NOW'])
 const FAR = NOW + 7 * 86_400_000
@@ -124,16 +126,21 @@ export const jobs: Readonly<Record<JobName, Job>> = {
       const brief = `brief-${index}-${round}-${n}`
       await told({ id: brief, value: 'live' }, async () => store.create(brief, record()))
       await told({ id: brief, value: 'ended' }, async () => store.end(brief, 'revoked', NOW))
+      const rotated = `rotated-${index}-AAAAAAAAAAA`
+      await store.create(rotated, record())
+      const tokenHash = (await store.read(rotated))?.tokenHash ?? ''
+      await told({ id: rotated, key: TOKEN_KEY, value: `${round}.${n}` }, async (value) => store.patch(rotated, patch({ tokenHash, rotateTo: value, set: [[TOKEN_KEY, bulky(value)]] })))
+      if (n % 8 === 7) await store.sweep?.({ now: NOW + 120_000 }, 1000)
     }
   },
 
-  /** Reads ids. Answers for each its entries, `ended`, or the error. */
+  /** Reads ids. Answers for each its token hash, its entries, and whether it has ended. */
   async look(store, { input }) {
     const ids: string[] = JSON.parse(input['ids'] ?? '[]')
     const seen: Record<string, unknown> = {}
     for (const id of ids) {
       const found = await store.read(id)
-      seen[id] = found === undefined ? null : { ended: found.ended !== undefined, entries: { ...found.entries } }
+      seen[id] = found === undefined ? null : { ended: found.ended !== undefined, tokenHash: found.tokenHash, entries: { ...found.entries } }
     }
     return seen
   },

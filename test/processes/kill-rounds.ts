@@ -1,6 +1,6 @@
 import { strict as assert } from 'node:assert'
 import type { ChildProcess } from 'node:child_process'
-import { bulky } from './jobs.ts'
+import { bulky, TOKEN_KEY } from './jobs.ts'
 import { runInProcesses, startWorker } from './run-in-processes.ts'
 
 export interface KillRounds {
@@ -33,7 +33,7 @@ interface Write {
 type Possible = Map<string, { readonly id: string; readonly key: string | undefined; readonly values: readonly string[] }>
 
 /**
- * Kills writers with SIGKILL, round after round on the same data, and checks after each that every record
+ * Kills writers, which also rotate tokens and sweep, with SIGKILL, round after round on the same data, and checks after each that every record
  * is readable and holds the old or the new value of what was under way, and that nothing acknowledged is lost.
  */
 export async function killRounds({ module, location, rounds = 60, inFlight = 40, writers = 2 }: KillRounds): Promise<KillReport> {
@@ -93,10 +93,11 @@ function note({ acknowledged, pending }: ReturnType<typeof parseLog>, possible: 
 
 async function check({ module, location, possible }: { module: string; location: string; possible: Possible }): Promise<void> {
   const ids = [...new Set([...possible.values()].map(({ id }) => id))]
-  const [seen] = (await runInProcesses({ module, location, job: 'look', count: 1, input: { ids: JSON.stringify(ids) } })) as readonly [Record<string, { ended: boolean; entries: Record<string, string> } | null>]
+  const [seen] = (await runInProcesses({ module, location, job: 'look', count: 1, input: { ids: JSON.stringify(ids) } })) as readonly [Record<string, { ended: boolean; tokenHash: string; entries: Record<string, string> } | null>]
   for (const [name, { id, key, values }] of possible) {
     const found = seen[id] ?? undefined
     const value = key === undefined ? stateOf(found) : unbulky(found?.entries[key])
+    if (key === TOKEN_KEY && value !== 'absent') assert.equal(found?.tokenHash, value, `${name}: token and entry of one rotation are not of one step`)
     // A tombstone may leave nothing behind at all.
     const right = values.includes(value) || (key === undefined && value === 'absent' && values.includes('ended'))
     assert.ok(right, `${name} is ${value} after the kill; it may be ${values.join(' or ')}`)

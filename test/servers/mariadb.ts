@@ -22,6 +22,8 @@ export interface MariadbServer {
   readonly database: string
   /** For mysql2. */
   readonly url: string
+  /** Stops all its processes in their tracks, with every connection open, or lets them go on. Linux only. */
+  pause(on: boolean): void
   /** Kills the server with SIGKILL. Resolves when it has ended. */
   kill(): Promise<void>
   /** Starts it again on the same port and the same data. */
@@ -53,6 +55,7 @@ export async function startMariadb(binary: string, settings: Readonly<Record<str
   return {
     ...account,
     url: `mysql://sojourn:${password}@127.0.0.1:${port}/sojourn`,
+    pause: (on) => server.signalAll(on ? 'SIGSTOP' : 'SIGCONT'),
     async kill() {
       server.signal('SIGKILL')
       await server.exited

@@ -20,6 +20,8 @@ export interface PostgresServer {
   readonly port: number
   /** For pg and postgres.js. */
   readonly url: string
+  /** Stops all its processes in their tracks, with every connection open, or lets them go on. Linux only. */
+  pause(on: boolean): void
   /** Kills the server with SIGKILL. Resolves when it has ended. */
   kill(): Promise<void>
   /** Starts it again on the same port and the same data. */
@@ -46,6 +48,7 @@ export async function startPostgres(binary: string, settings: Readonly<Record<st
   return {
     port,
     url,
+    pause: (on) => server.signalAll(on ? 'SIGSTOP' : 'SIGCONT'),
     async kill() {
       server.signal('SIGKILL')
       await server.exited

@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process'
-import { accessSync, constants } from 'node:fs'
+import { accessSync, constants, readFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -15,6 +15,8 @@ export interface ServerProcess {
   output(): string
   /** Sends a signal to this process and to no other. */
   signal(name: NodeJS.Signals): void
+  /** Sends a signal to this process and to those that it has started itself. Linux only. */
+  signalAll(name: NodeJS.Signals): void
   /** Asks it to stop, kills it after ten seconds, resolves when it has ended. */
   stop(): Promise<void>
 }
@@ -106,6 +108,10 @@ function launch({ command, args, cwd, env, uid, gid, stopSignal = 'SIGTERM' }: S
     exited,
     output,
     signal: (name) => void child.kill(name),
+    signalAll(name) {
+      for (const pid of childrenOf(child.pid)) process.kill(pid, name)
+      child.kill(name)
+    },
     async stop() {
       child.kill('SIGCONT')
       child.kill(stopSignal)
@@ -114,6 +120,10 @@ function launch({ command, args, cwd, env, uid, gid, stopSignal = 'SIGTERM' }: S
       clearTimeout(patience)
     },
   }
+}
+
+function childrenOf(pid: number | undefined): readonly number[] {
+  return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter((text) => text !== '').map(Number)
 }
 
 // A test run that is killed runs no handler, so where Linux can it is told to kill the server then.

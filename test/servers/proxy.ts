@@ -7,6 +7,10 @@ export interface Proxy {
   loseAnswers(): void
   /** From now on nothing goes either way, and no connection ends. */
   freeze(): void
+  /** From now on what the server answers waits. */
+  hold(): void
+  /** Lets go on what waited, and what follows. */
+  release(): void
   /** Ends every connection; new ones work again. */
   cut(): void
   stop(): Promise<void>
@@ -15,7 +19,8 @@ export interface Proxy {
 /** Starts a proxy on a free port of 127.0.0.1 to a port of it. */
 export async function startProxy(target: number): Promise<Proxy> {
   const sockets = new Set<Socket>()
-  let mode: 'open' | 'mute' | 'frozen' = 'open'
+  const waiting: (() => void)[] = []
+  let mode: 'open' | 'mute' | 'frozen' | 'holding' = 'open'
   const keep = (socket: Socket, other: Socket): void => {
     sockets.add(socket)
     socket.on('error', () => undefined)
@@ -29,19 +34,28 @@ export async function startProxy(target: number): Promise<Proxy> {
     keep(client, upstream)
     keep(upstream, client)
     client.on('data', (chunk) => mode !== 'frozen' && upstream.write(chunk))
-    upstream.on('data', (chunk) => mode === 'open' && client.write(chunk))
+    upstream.on('data', (chunk) => {
+      if (mode === 'holding') waiting.push(() => void client.write(chunk))
+      else if (mode === 'open') client.write(chunk)
+    })
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const address = server.address()
   if (address === null || typeof address === 'string') throw new Error('no port')
   const cut = (): void => {
     mode = 'open'
+    waiting.length = 0
     for (const socket of sockets) socket.destroy()
   }
   return {
     port: address.port,
     loseAnswers: () => void (mode = 'mute'),
     freeze: () => void (mode = 'frozen'),
+    hold: () => void (mode = 'holding'),
+    release: () => {
+      mode = 'open'
+      for (const go of waiting.splice(0)) go()
+    },
     cut,
     stop: async () => {
       cut()

@@ -14,6 +14,9 @@ export interface Project {
 
 export const PROJECTS: readonly Project[] = [
   { folder: 'test/runtimes', needed: 'the package on Node 22 and 26, Bun, Deno and Workers' },
+  { folder: 'examples/next', needed: 'the example for Next.js' },
+  { folder: 'examples/react-router', needed: 'the example for React Router' },
+  { folder: 'examples/nest', needed: 'the example for NestJS' },
 ]
 
 /** Whether what the lockfile of this project names is installed. */

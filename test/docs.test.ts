@@ -3,7 +3,7 @@ import { existsSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } 
 import { basename, dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { publicSubpaths } from '../scripts/subpaths.ts'
-import { codeBlocks, relativeLinks, type Block } from './internal/markdown.ts'
+import { codeBlocks, quotes, relativeLinks, type Block } from './internal/markdown.ts'
 import { temporaryFolder } from './servers/process.ts'
 
 const root = dirname(import.meta.dirname)
@@ -71,6 +71,17 @@ describe('the code in', () => {
   })
 })
 
+describe('what is quoted from a file in', () => {
+  const quoted = pages.flatMap((page) => quotes(read(page)).map((quote) => ({ page, ...quote })))
+
+  it.each(quoted)('$page is in $file', ({ file, pieces }) => {
+    const text = read(file)
+    const places = pieces.map((piece) => text.indexOf(piece))
+    expect(pieces.filter((piece) => !text.includes(piece))).toEqual([])
+    expect(places).toEqual(places.toSorted((a, b) => a - b))
+  })
+})
+
 describe('the links in', () => {
   it.each(pages)('%s lead to files', (page) => {
     const missing = relativeLinks(read(page)).filter((target) => !existsSync(join(root, dirname(page), target)))
@@ -91,6 +102,14 @@ describe('docs/errors.md', () => {
     const page = read('docs/errors.md')
     expect(codes.length).toBeGreaterThan(5)
     expect([...new Set(codes)].filter((code) => !new RegExp(`^#+ .*\\b${code}\\b`, 'm').test(page))).toEqual([])
+  })
+})
+
+describe('quotes', () => {
+  it('names the file and its pieces, which are then no code of the page', () => {
+    const markdown = ['```tsx from a/b.tsx', 'one', '  // …', 'two', '```', '', '```ts from c.ts', 'three', '```'].join('\n')
+    expect(quotes(markdown)).toEqual([{ file: 'a/b.tsx', pieces: ['one', 'two'] }, { file: 'c.ts', pieces: ['three'] }])
+    expect(codeBlocks(markdown)).toEqual([])
   })
 })
 

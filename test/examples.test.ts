@@ -6,8 +6,9 @@ import { rolldown } from 'rolldown'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
 import { isInstalled } from '../scripts/projects.ts'
-import { browser, type Browser } from '../src/testing/browser.ts'
+import { browser } from '../src/testing/browser.ts'
 import { http2Fetch } from './internal/http2-fetch.ts'
+import { useExample } from './internal/use-example.ts'
 import { describeWithServer } from './servers/suite.ts'
 import { startProgram, type Program } from './smoke/program.ts'
 
@@ -58,7 +59,7 @@ describeWithServer('on other runtimes', { binary: isInstalled('test/runtimes') ?
     await build.close()
     const program = await startProgram(process.execPath, [join(runtimes, 'workerd.js'), worker], { cwd: folder, env: { SESSION_KEY: Buffer.alloc(32, 7).toString('base64') } })
     try {
-      await useExample(browser(program.url), { inParallel: false })
+      await useExample(browser(program.url), { countsAll: false })
     } finally {
       await program.stop()
     }
@@ -82,23 +83,6 @@ async function running(command: string, args: readonly string[], use: (program: 
   } finally {
     program.kill()
   }
-}
-
-async function useExample(visitor: Browser, { inParallel = true } = {}): Promise<void> {
-  const [tab, other] = [visitor.tab(), visitor.tab()]
-  const first = await tab.get('/')
-  expect(first.text).toBe('Hello visitor, you were here 0 times.\n')
-  expect(first.setCookies).toEqual([])
-  const visit = await tab.post('/visit')
-  expect([visit.status, visit.setCookies.length]).toEqual([303, 1])
-  if (inParallel) await Promise.all(Array.from({ length: 20 }, () => other.post('/visit')))
-  else for (let time = 0; time < 20; time += 1) await other.post('/visit')
-  expect((await tab.post('/login', { user: 'ada' }, { follow: true })).text).toBe('Hello ada, you were here 21 times.\n')
-  expect((await other.get('/')).text).toBe('Hello ada, you were here 21 times.\n')
-  expect((await other.get('/nowhere')).status).toBe(404)
-  await other.post('/logout')
-  expect(visitor.cookies).toEqual([])
-  expect((await tab.get('/')).text).toBe('Hello visitor, you were here 0 times.\n')
 }
 
 async function overHttp2(url: string): Promise<void> {

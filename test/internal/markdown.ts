@@ -32,7 +32,7 @@ export function codeBlocks(markdown: string): readonly Block[] {
     } else if (fence !== null) {
       const [, ticks = '', language = '', info = ''] = fence
       const fenced = linesUntil(lines, at, (line, first) => !first && line.trim() === ticks)
-      if (language === 'ts' || language === 'js') blocks.push({ line: at + 1, language, run: info.split(/\s+/).includes('run'), lines: [...setup, ...fenced.slice(1, -1)] })
+      if ((language === 'ts' || language === 'js') && !info.startsWith('from ')) blocks.push({ line: at + 1, language, run: info.split(/\s+/).includes('run'), lines: [...setup, ...fenced.slice(1, -1)] })
       setup = []
       at = fenced.at(-1)?.at ?? at
     }
@@ -67,6 +67,20 @@ function inPlace(lines: readonly Line[]): string {
   const placed: string[] = []
   for (const { at, text } of lines) placed[at] = text
   return Array.from(placed, (text) => text ?? '').join('\n')
+}
+
+/** Code that a document takes from a file which is run elsewhere. */
+export interface Quote {
+  /** From the root of the repository. */
+  readonly file: string
+  /** What the file has to have, in this order; `// …` stands between the pieces. */
+  readonly pieces: readonly string[]
+}
+
+/** The blocks whose info string says where they come from: `ts from examples/bun.ts`. */
+export function quotes(markdown: string): readonly Quote[] {
+  const found = markdown.matchAll(/^```\w+ from (\S+)\n([\s\S]*?)^```$/gm)
+  return [...found].map(([, file = '', code = '']) => ({ file, pieces: code.split(/^[ \t]*\/\/ …\n/m).map((piece) => piece.trim()) }))
 }
 
 /** The relative links of a document, without their fragments. */

@@ -1,10 +1,11 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
+import type { Readable } from 'node:stream'
 
 /** A server that runs as a process of its own. */
 export interface Program {
-  /** What it printed first. */
+  /** The first address that it printed: `http://127.0.0.1:41234`. */
   readonly url: string
   /** What it has written to stderr. */
   errors(): string
@@ -23,9 +24,9 @@ export async function startProgram(command: string, args: readonly string[], { c
   let errors = ''
   child.stderr.on('data', (chunk) => { errors += String(chunk) })
   const ended = once(child, 'exit').finally(() => process.off('exit', kill))
-  const [url] = await Promise.race([once(createInterface(child.stdout), 'line'), ended.then(() => { throw new Error(`It ended before it listened:\n${errors}`) })])
+  const url = await Promise.race([addressIn(child.stdout), ended.then(() => { throw new Error(`It ended before it listened:\n${errors}`) })])
   return {
-    url: String(url),
+    url,
     errors: () => errors,
     kill,
     async stop() {
@@ -34,4 +35,15 @@ export async function startProgram(command: string, args: readonly string[], { c
       return typeof code === 'number' ? code : null
     },
   }
+}
+
+async function addressIn(output: Readable): Promise<string> {
+  for await (const line of createInterface(output)) {
+    const address = /https?:\/\/[\w.]+:\d+/.exec(line)
+    if (address === null) continue
+    // What it prints later must not fill the pipe.
+    output.resume()
+    return address[0]
+  }
+  return new Promise(() => {})
 }

@@ -109,6 +109,8 @@ describe('return', () => {
     const form: Page<string> = (saved) => saved.link('/index-help')
     expect(await at(to, form, post({ topic: '' }))).toBe(to)
     expect(bought).toEqual([])
+    await at(await at(to, back, post({ topic: 'x' })), page(false))
+    expect(bought).toEqual(['tea'])
   })
 
   it('JF-59 shows the message of the action that succeeded', async () => {

@@ -1,5 +1,7 @@
+import type { Codec } from './codec.ts'
 import type { LoginResult } from './internal/identity.ts'
 import type { CommitResult, Life } from './internal/life.ts'
+import type { EntryChanges } from './internal/working-copy.ts'
 import type { Settings } from './options.ts'
 import type { SessionRecord } from './record.ts'
 import type { Exchange } from './transport.ts'
@@ -10,6 +12,14 @@ export interface SecurityExtension {
   apply(settings: Settings): Settings
 }
 
+/** Seals the entries of one session. */
+export interface Seal extends Codec {
+  /** The entries are sealed, and the token that opens them is not here. */
+  readonly isClosed: boolean
+  /** The changes, and beside them what hands the keys over to a new secret. */
+  renewed(secret: string, changes: () => EntryChanges): EntryChanges
+}
+
 /** Where the extension takes part. Absent without it. */
 export interface SecurityHooks {
   /** Runs the step of a login that attaches the owner, or refuses it. */
@@ -18,6 +28,8 @@ export interface SecurityHooks {
   readonly counts?: (record: SessionRecord) => boolean
   /** Throws for an expiry of a session's own that is too late. */
   readonly checkExpiry?: (at: number, life: Life) => void
+  /** The seal of a session, in place of `codec`. */
+  readonly sealFor?: (life: Life) => Seal
   /** The response tells the visitor to forget the token. */
   readonly onClear?: (exchange: Exchange) => void
 }

@@ -326,7 +326,7 @@ export class Session<Data extends object = Record<string, unknown>> extends Seal
   toJSON(): Record<string, unknown> {
     const life = this.#life
     if (!this.isLoaded) return { id: life.id, isLoaded: false }
-    return { id: life.id, owner: life.owner, isNew: life.isNew, data: masked(this.#data.toObject()) }
+    return { id: life.id, owner: life.owner, isNew: life.isNew, data: life.seal?.isClosed ? 'sealed' : masked(this.#data.toObject()) }
   }
 
   // Waiting for its turn inside a hook that the turn waits for would never end.

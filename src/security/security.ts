@@ -9,6 +9,7 @@ import { expiryLimit } from './internal/expiry-limit.ts'
 import { remember } from './internal/facts.ts'
 import { enforce } from './internal/policy.ts'
 import { POLICIES, type Policy } from './internal/requirements.ts'
+import { sealedWithToken } from './internal/token-seal.ts'
 import { limitedLogin } from './internal/seats.ts'
 
 /** What a browser deletes at `Clear-Site-Data` (W3C Clear Site Data, section 3.1). */
@@ -25,6 +26,8 @@ export interface SecurityOptions {
   readonly onLimit?: 'refuse' | 'end-oldest'
   /** What began before this instant is over: a Date, ISO or HTTP-date text. Holds for every process that has it, costs no store call. Defaults to none. */
   readonly epoch?: string | Date
+  /** `token`: entries are sealed with a key that only the visitor's token opens. Data keys of the option `index` and metadata stay as they are. Defaults to none. */
+  readonly seal?: 'token'
   /** What the browser is told to delete on https when the session ends: the types, or true for `cache`, `cookies` and `storage`. Defaults to nothing. */
   readonly clearSiteData?: true | readonly ClearSiteDataType[]
 }
@@ -36,8 +39,9 @@ export interface SecurityOptions {
 export function security(options: SecurityOptions = {}): SecurityExtension {
   checkKnown(options)
   const header = clearSiteDataFrom(options.clearSiteData)
-  const { policy, onLimit = 'end-oldest' } = options
+  const { policy, seal, onLimit = 'end-oldest' } = options
   if (policy !== undefined && !POLICIES.includes(policy)) throw wrong(`there is no policy ${JSON.stringify(String(policy).slice(0, 60))}`, `The policies are ${POLICIES.join(', ')}`)
+  if (seal !== undefined && seal !== 'token') throw wrong('seal is not "token"', 'Pass seal: "token", or codec: sealingCodec(keys) for keys of yours')
   if (onLimit !== 'refuse' && onLimit !== 'end-oldest') throw wrong('onLimit is neither "refuse" nor "end-oldest"', 'Pass one of them')
   const max = maxFrom(options.maxConcurrent)
   return {
@@ -46,10 +50,12 @@ export function security(options: SecurityOptions = {}): SecurityExtension {
       const applied: Settings = {
         ...settings,
         ...others,
+        ...(seal === 'token' && sealedWithToken(settings)),
         // Where the visitor keeps the session there is nothing to compare with.
         ...(typeof settings.store !== 'function' && aroundLogin !== undefined && { aroundLogin }),
         ...(header !== undefined && { onClear: (exchange: Exchange): void => { if (exchange.secure === true) exchange.setResponseHeader('Clear-Site-Data', header) } }),
       }
+      if (typeof settings.store === 'function' && seal !== undefined) throw wrong('seal is "token", and the visitor keeps the session, sealed already', 'Leave seal out')
       if (typeof settings.store === 'function' && max !== Infinity) throw wrong('maxConcurrent cannot be held where the visitor keeps the session', 'Choose a store on the server')
       enforce({ settings: applied, options })
       remember(applied, options)
@@ -68,7 +74,7 @@ function hooksFrom({ epoch, policy }: SecurityOptions, max: number, onLimit: 're
   }
 }
 
-const KNOWN: readonly string[] = ['policy', 'deviations', 'maxConcurrent', 'onLimit', 'epoch', 'clearSiteData'] satisfies (keyof SecurityOptions)[]
+const KNOWN: readonly string[] = ['policy', 'deviations', 'maxConcurrent', 'onLimit', 'epoch', 'seal', 'clearSiteData'] satisfies (keyof SecurityOptions)[]
 
 function checkKnown(options: SecurityOptions): void {
   for (const name of Object.keys(options)) {

@@ -24,6 +24,7 @@ const POLICY_TEST = 'src/security/policy.test.ts'
 const SEATS = 'src/security/internal/seats.ts'
 const SEATS_TEST = 'src/security/seats.test.ts'
 const FRESH_TEST = 'src/security/fresh.test.ts'
+const SEAL_TEST = 'src/security/token-seal.test.ts'
 const EVERYONE_TEST = 'src/security/everyone.test.ts'
 const ATTRIBUTES = 'src/core/internal/cookie-attributes.ts'
 
@@ -95,6 +96,12 @@ export const PROTECTIONS: readonly Protection[] = [
   { rows: ['RFC 6265bis duplicates'], file: `${CORE}/internal/open.ts`, search: 'const MAX_OFFERS = 4', replace: 'const MAX_OFFERS = 1', test: COOKIES, title: 'cookie tossing > of a token that fits nothing does not hide the visitor’s own, before or behind it' },
   { rows: ['RFC 6265bis removal'], file: 'src/transports/cookie.ts', search: "serialise(nameFor(exchange), handout.token ?? '', effective,", replace: "serialise(nameFor(exchange), handout.token ?? '', handout.token === undefined ? checkedAttributes({}) : effective,", test: COOKIE_TEST, title: 'the cookie > is cleared with the attributes it was set with' },
   { rows: ['RFC 6265bis prefixes'], file: ATTRIBUTES, search: "if (isHost && (attributes.path !== '/' || attributes.domain !== undefined)) throw", replace: "if (isHost && attributes.path === '') throw", test: COOKIE_TEST, title: 'the cookie > refuses __Host- with a domain' },
+
+  // At rest
+  { rows: ['At rest'], file: 'src/security/internal/token-seal.ts', search: 'keys === undefined ? plain', replace: 'keys !== undefined ? plain', test: SEAL_TEST, title: 'entries sealed with the token > cannot be read from the store, though indexed values and metadata can' },
+  { rows: ['At rest'], file: 'src/security/internal/token-seal.ts', search: 'return [made, ', replace: 'return keys ?? [made, ', test: SEAL_TEST, title: 'entries sealed with the token > that were written after a rotation do not open for the old token, whatever its holder kept' },
+  { rows: ['At rest'], file: 'src/security/internal/token-seal.ts', search: 'key === current || ', replace: '', test: SEAL_TEST, title: 'entries sealed with the token > that another request stores during a rotation are not lost' },
+  { rows: ['At rest'], file: 'src/security/sealing-codec.ts', search: 'sealText(encodeValue(value), current, place(context))', replace: 'encodeValue(value)', test: SESSIONS_TEST, title: 'what is stored > can be sealed, and a mere reader of a sealed value rolls nothing back' },
 
   // NIST's limits
   { rows: ['NIST 5.2 AAL1 overall'], file: REQUIREMENTS, search: "timeout(facts, 'absolute', 30 * DAY)", replace: "timeout(facts, 'absolute', 300 * DAY)", test: POLICY_TEST, title: 'a policy > nist-aal1 holds NIST 5.2 AAL1 overall' },

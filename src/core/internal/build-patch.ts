@@ -7,6 +7,8 @@ import type { EntryChanges } from './working-copy.ts'
 export interface IdentityChange {
   /** The hash of the new token. */
   readonly rotateTo?: string
+  /** The secret of the new token. */
+  readonly secret?: string
   /** The deadlines begin anew, as they do at a login. */
   readonly renewDeadline?: boolean
 }

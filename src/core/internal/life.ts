@@ -1,6 +1,7 @@
 import { deadlineAfterTouch } from '../deadlines.ts'
 import { endedBecause, type Events, type EndedBecause } from '../events.ts'
 import type { Settings } from '../options.ts'
+import type { Seal } from '../security.ts'
 import type { Patch } from '../patch.ts'
 import { makeEntries, type EndReason, type EntryKey, type SessionId, type SessionRecord } from '../record.ts'
 import type { Awaitable } from '../store.ts'
@@ -57,6 +58,8 @@ export class Life implements CopyContext {
   readonly core: Core
   readonly exchange: Exchange | undefined
   readonly store: StoreGuard
+  /** Seals the entries with the token, where the application wants that. */
+  readonly seal: Seal | undefined
   transport: Transport
   status: Status = 'absent'
   /** The hash that the record must still have when this request writes; undefined for operations by id. */
@@ -113,6 +116,7 @@ export class Life implements CopyContext {
     this.transport = transport
     this.exchange = exchange
     this.createdAt = 0
+    this.seal = core.settings.sealFor?.(this)
     this.copy = this.#blankCopy()
   }
 
@@ -263,7 +267,7 @@ export class Life implements CopyContext {
   rotate(renewDeadline: boolean): Awaitable<CommitResult> {
     const token = { id: this.id, secret: this.core.settings.tokens.make().secret }
     const rotateTo = hashSecret(token.secret)
-    return andThen(this.#applyChanges(undefined, { rotateTo, renewDeadline }, 0), (result) => {
+    return andThen(this.#applyChanges(undefined, { rotateTo, renewDeadline, secret: token.secret }, 0), (result) => {
       if (result === 'ok') this.#handOut(token, rotateTo)
       return result
     })
@@ -357,7 +361,7 @@ export class Life implements CopyContext {
   }
 
   #applyChanges(only: EntryKey | undefined, identity: IdentityChange, attempt: number): Awaitable<CommitResult> {
-    const changes = this.copy.changes(only)
+    const changes = this.#changes(identity.secret, only)
     const own = this.#ownDeadline
     const patch = this.#patch(changes, identity)
     if (isEmpty(patch)) return 'ok'
@@ -438,7 +442,7 @@ export class Life implements CopyContext {
     const { id } = this
     const { secret } = this.core.settings.tokens.make()
     // Encoded under the id that the record gets: a sealing codec binds the texts to it.
-    const changes = this.copy.changes(only, METADATA)
+    const changes = this.#changes(secret, only, METADATA)
     const own = this.#ownDeadline
     const record = this.#newRecord(hashSecret(secret), changes)
     return andThen(this.store.create(id, record), (created) => {
@@ -460,6 +464,12 @@ export class Life implements CopyContext {
       if (this.core.events.wants('create')) this.core.events.emit('create', { id })
       return 'ok'
     })
+  }
+
+  /** What changed; with a new secret also what hands the seal's keys over to it. */
+  #changes(secret: string | undefined, ...which: Parameters<WorkingCopy['changes']>): EntryChanges {
+    const { seal, copy } = this
+    return seal === undefined || secret === undefined ? copy.changes(...which) : seal.renewed(secret, () => copy.changes(...which))
   }
 
   #newRecord(tokenHash: string, changes: EntryChanges): SessionRecord {
@@ -515,7 +525,7 @@ export class Life implements CopyContext {
   }
 
   // What the working copy asks of its session.
-  get codec(): Settings['codec'] { return this.core.settings.codec }
+  get codec(): Settings['codec'] { return this.seal ?? this.core.settings.codec }
   get validate(): Settings['validate'] { return this.core.settings.validate }
   get merge(): Settings['merge'] { return this.core.settings.merge }
   now(): number { return this.core.now() }

@@ -13,6 +13,8 @@ export function openNamespace(name: string): string {
 export const OWNER = 'm:owner'
 export const AUTHENTICATED_AT = 'm:authenticatedAt'
 export const ASSURANCE = 'm:assurance'
+/** The keys of the entries, sealed with the visitor's token. */
+export const SEAL = 'm:seal'
 export const OWN_EXPIRY = 'm:expires'
 /** Tells one life of a record with a derived id from the next. */
 export const INCARNATION = 'm:incarnation'
@@ -25,6 +27,7 @@ export const GUARDED_METADATA: ReadonlyMap<string, string> = new Map([
   [OWNER, 'session.login(owner)'],
   [AUTHENTICATED_AT, 'session.login(owner)'],
   [ASSURANCE, 'session.stepUp(assurance)'],
+  [SEAL, 'security({ seal })'],
   [OWN_EXPIRY, 'session.expire(when)'],
   [BINDING, 'the option bind'],
   [INCARNATION, 'sessions.findOrCreate(key, value)'],

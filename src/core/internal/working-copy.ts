@@ -299,6 +299,8 @@ export class WorkingCopy {
       const value = this.#codecFor(key).decode(text, { id: this.#context.id, key })
       return { present: true, value: this.#validated(key, value), expiresAt }
     } catch (error) {
+      // Not damaged, but closed to whoever came without the token.
+      if (isSessionError(error, 'ERR_SESSION_UNSUPPORTED')) throw error
       this.#context.onUnreadable(key, error)
       return ABSENT
     }

@@ -96,6 +96,7 @@ export const REQUIREMENTS: readonly Requirement[] = [
   should('OWASP exposure', [...L2, ...NIST], 'the token is neither in URLs nor in logs', notInUrls),
   should('OWASP caching', [], 'a response with a token is not cached', built('Cache-Control: no-store')),
   should('OWASP site data', [], 'a logout tells the browser to delete its data', siteData),
+  should('At rest', [], 'a copy of the store tells nothing of the data', atRest),
   should('OWASP binding', [], 'a change of the user agent may be a sign of theft', application('bind: "user-agent"')),
   should('OWASP logging', [], 'creation, renewal, logout and timeout are logged', application('sessions.on(event), or node:diagnostics_channel')),
   should('RFC 6265bis lifetime', [], 'no cookie lasts longer than 400 days', built('Max-Age is cut')),
@@ -204,6 +205,11 @@ function scope(facts: Facts): Finding {
 function notInUrls({ settings: { transports } }: Facts): Finding {
   if (transports.some(({ facts }) => facts?.carrier === 'url')) return { status: 'weaker', setting: 'transport', value: 'queryTransport', pass: 'cookieTransport() or bearerTransport()' }
   return { status: 'met', value: 'no API gives a token after it was handed out; none is in errors and events' }
+}
+
+function atRest({ options: { seal } }: Facts): Finding {
+  if (seal === 'token') return { status: 'met', value: 'sealed with the token' }
+  return { status: 'application', value: 'seal: "token" of security(), or codec: sealingCodec(keys)' }
 }
 
 function siteData({ options: { clearSiteData } }: Facts): Finding {

@@ -28,14 +28,15 @@ export function isInstalled(folder: string): boolean {
 export function setUpProjects(projects: readonly Project[] = PROJECTS): readonly Project[] {
   return projects.filter(({ folder, needed }) => {
     if (isInstalled(folder) || install(folder)) return false
-    console.log(`set-up: the packages of ${folder} are missing, so ${needed} will not be tested; get them with: cd ${folder} && npm ci`)
+    console.log(`set-up: the packages of ${folder} are missing, so ${needed} will not be tested; get them with: cd ${folder} && npm install`)
     return true
   })
 }
 
 function install(folder: string): boolean {
   console.log(`set-up: installing the packages of ${folder}; the first time this takes about a minute`)
-  const { status } = spawnSync('npm', ['ci', '--no-fund', '--no-audit', '--prefer-offline', '--loglevel=error'], { cwd: resolve(root, folder), stdio: ['ignore', 'ignore', 'inherit'] })
+  // Not `npm ci`, which refuses a lockfile without the binaries of platforms that a registry does not serve.
+  const { status } = spawnSync('npm', ['install', '--no-save', '--no-fund', '--no-audit', '--prefer-offline', '--loglevel=error'], { cwd: resolve(root, folder), stdio: ['ignore', 'ignore', 'inherit'] })
   if (status !== 0) return false
   mkdirSync(dirname(stampOf(folder)), { recursive: true })
   writeFileSync(stampOf(folder), lockOf(folder))

@@ -26,7 +26,7 @@ export type {
 export type { SecurityExtension } from './core/security.ts'
 export type { Flash } from './core/flash.ts'
 export { applyPatch } from './core/patch.ts'
-export { isLive, parseRecord, stringifyRecord, tombstone } from './core/record.ts'
+export { isLive, tombstone } from './core/record.ts'
 export type { Key, KeyList } from './core/keys.ts'
 export type { Register } from './core/register.ts'
 export { memoryStore, type MemoryStoreOptions } from './stores/memory.ts'

@@ -1,0 +1,1 @@
+export { parseRecord, stringifyRecord } from './core/record.ts'

@@ -4,6 +4,7 @@ import type { Sessions } from '../core/sessions.ts'
 import { compatView, type CompatMethods } from './internal/compat-view.ts'
 import { crossSiteCheck, type CrossSiteOptions } from './internal/cross-site.ts'
 import { asExpressSees, type ExpressRequest } from './internal/express-request.ts'
+import { markLate, type LateOptions } from './internal/late.ts'
 import type { NodeResponse } from './internal/node-types.ts'
 import { sessionFrom } from './internal/place.ts'
 import { withSession } from './internal/with-session.ts'
@@ -13,7 +14,7 @@ export type { CompatCallback, CompatMethods } from './internal/compat-view.ts'
 /** The session as express-session shows it: the application's properties, each of which is an entry, and its methods. */
 export type CompatSession<Data extends object = RegisteredData> = Partial<Data> & CompatMethods
 
-export interface ExpressCompatOptions extends CrossSiteOptions {
+export interface ExpressCompatOptions extends CrossSiteOptions, LateOptions {
   /** The property of the request under which the session is left. Defaults to `session`. */
   readonly as?: string
 }
@@ -40,8 +41,9 @@ export function expressCompatSession<Data extends object>(sessions: Sessions<Dat
   }
   const middleware = (request: ExpressRequest, response: NodeResponse, next: (error?: unknown) => void): void => {
     // Mounted twice.
+    markLate(opened.get(request), options.late)
     if (opened.has(request)) return next()
-    withSession(sessions, request, response, { as, check, ...asExpressSees(request), next: (session) => { place(request, session); next() }, fail: next })
+    withSession(sessions, request, response, { as, check, late: options.late, ...asExpressSees(request), next: (session) => { place(request, session); next() }, fail: next })
   }
   return Object.assign(middleware, { of: (request: object) => sessionFrom(opened.get(request), sessions, as) })
 }

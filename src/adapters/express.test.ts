@@ -19,11 +19,11 @@ import { assertFailed, assertNoSessionCookie, assertSessionCookie, Latch } from 
 import { describeAdapter, type AdapterFixture, type Reply, type RunningApp } from '../testing/describe-adapter.ts'
 import { expressSession } from './express.ts'
 
-function application(app: Express, { sessions, second, answer }: AdapterFixture): Express {
+function application(app: Express, { sessions, second, answer, late }: AdapterFixture): Express {
   // Not to print the errors that the cases ask for.
   app.set('env', 'test')
   const other = expressSession(second, { as: 'second' })
-  app.use(expressSession(sessions), other)
+  app.use(expressSession(sessions, { late }), other)
   app.use((request, response, next) => {
     answer({ method: request.method, url: request.originalUrl, session: request.session, second: other.of(request), text: () => text(request) })
       .then((reply) => respond(request, response, reply)).catch(next)
@@ -272,6 +272,25 @@ describe.each([['express 5', express], ['express 4', express4]])('%s', (_name, m
       expect((await warned).message).toContain('app.set("trust proxy", 1)')
     })
   })
+
+  it('commits at the end of the body where it is mounted again for a route, with late', onSite(({ sessions }) => {
+    const app = makeApp().set('env', 'test')
+    const write = (request: Request, response: Response): void => {
+      response.write('first')
+      setImmediate(() => { request.session.set('color', 'late'); response.end() })
+    }
+    app.use(expressSession(sessions)).use((request, _response, next) => { if (request.session.isNew) request.session.set('color', 'red'); next() })
+    app.get('/late', expressSession(sessions, { late: true }), write).get('/usual', write)
+    app.get('/look', (request, response) => void response.end(request.session.get('color')))
+    return listen(createServer(app))
+  }, async ({ visitor }) => {
+    const tab = visitor().tab()
+    for (const [path, color] of [['/usual', 'red'], ['/late', 'late']] as const) {
+      await tab.get('/look')
+      await tab.get(path)
+      expect((await tab.get('/look')).text).toBe(color)
+    }
+  }))
 
   it('begins no session when it is mounted after the head has left', onSite(({ sessions }) => {
     const app = makeApp().set('env', 'test')

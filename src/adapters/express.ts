@@ -3,6 +3,7 @@ import type { Session } from '../core/session.ts'
 import type { Sessions } from '../core/sessions.ts'
 import { crossSiteCheck, type CrossSiteOptions } from './internal/cross-site.ts'
 import { asExpressSees, type ExpressRequest } from './internal/express-request.ts'
+import type { LateOptions } from './internal/late.ts'
 import type { NodeResponse } from './internal/node-types.ts'
 import { sessionFrom } from './internal/place.ts'
 import { withSession } from './internal/with-session.ts'
@@ -18,7 +19,7 @@ declare global {
 
 export type { ExpressRequest } from './internal/express-request.ts'
 
-export interface ExpressSessionOptions extends CrossSiteOptions {
+export interface ExpressSessionOptions extends CrossSiteOptions, LateOptions {
   /** The property of the request under which the session is left. Needed for the second manager of an application. Defaults to `session`. */
   readonly as?: string
 }
@@ -36,7 +37,7 @@ export interface ExpressSession<Data extends object> {
 export function expressSession<Data extends object>(sessions: Sessions<Data>, { as = 'session', ...options }: ExpressSessionOptions = {}): ExpressSession<Data> {
   const check = crossSiteCheck(sessions, options)
   const middleware = (request: ExpressRequest, response: NodeResponse, next: (error?: unknown) => void): void => withSession(sessions, request, response, {
-    as, check, ...asExpressSees(request), next: () => next(), fail: next,
+    as, check, late: options.late, ...asExpressSees(request), next: () => next(), fail: next,
   })
   return Object.assign(middleware, { of: (request: object) => sessionFrom(Reflect.get(request, as), sessions, as) })
 }

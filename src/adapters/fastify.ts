@@ -3,14 +3,21 @@ import type { Session } from '../core/session.ts'
 import type { Sessions } from '../core/sessions.ts'
 import type { Exchange } from '../core/transport.ts'
 import { crossSiteCheck, type CrossSiteOptions } from './internal/cross-site.ts'
-import type { NodeRequest } from './internal/node-types.ts'
+import { hold } from './internal/held-response.ts'
+import { markLate, type LateOptions } from './internal/late.ts'
+import type { NodeRequest, NodeResponse } from './internal/node-types.ts'
 import { sessionInPlace } from './internal/place.ts'
-import { describesBody } from './internal/response-head.ts'
+import { appendHeader, describesBody } from './internal/response-head.ts'
+import { SessionKeeper } from './internal/session-keeper.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
     /** The visitor's session, behind `fastifySession(sessions)`. */
     session: RegisteredSession
+  }
+  interface FastifyContextConfig {
+    /** Commits once more when the body of this route's response ends: what was set while it streamed. */
+    lateSession?: boolean
   }
 }
 
@@ -27,12 +34,15 @@ export interface FastifySessionRequest {
   readonly host: string
   readonly headers: Readonly<Record<string, string | string[] | undefined>>
   readonly socket: { readonly localPort?: number }
+  readonly routeOptions: { readonly config?: object }
 }
 
 /** The part of Fastify's reply that is used here. */
 export interface FastifySessionReply {
   readonly statusCode: number
-  readonly raw: { readonly headersSent: boolean }
+  readonly raw: NodeResponse
+  /** The handler answers on `raw` itself. */
+  readonly sent: boolean
   getHeader(name: string): number | string | string[] | undefined
   getHeaders(): Readonly<Record<string, unknown>>
   header(name: string, value: string | string[]): unknown
@@ -48,7 +58,7 @@ export interface FastifySessionInstance {
   addHook(name: 'onError', hook: (request: FastifySessionRequest, reply: FastifySessionReply, error: Error) => Promise<void>): unknown
 }
 
-export interface FastifySessionOptions extends CrossSiteOptions {
+export interface FastifySessionOptions extends CrossSiteOptions, LateOptions {
   /** The property of the request under which the session is left. Needed for the second manager of an application. Defaults to `session`. */
   readonly as?: string
 }
@@ -56,6 +66,7 @@ export interface FastifySessionOptions extends CrossSiteOptions {
 /**
  * Sessions for Fastify 5: `await app.register(fastifySession(sessions))`. The session is `request.session` in the scope where the plugin
  * is registered and below. The commit is acknowledged in `onSend`, before the head leaves; when it fails, Fastify's error handler answers.
+ * What is written on `reply.raw` after `reply.hijack()` is held until the commit, too.
  */
 export function fastifySession<Data extends object>(sessions: Sessions<Data>, { as = 'session', ...options }: FastifySessionOptions = {}): (app: FastifySessionInstance) => Promise<void> {
   const check = crossSiteCheck(sessions, options)
@@ -68,6 +79,9 @@ export function fastifySession<Data extends object>(sessions: Sessions<Data>, { 
       const refused = check(exchange)
       if (refused !== undefined) throw refused
       exchange.session = await sessions.open(exchange)
+      markLate(exchange.session, options.late ?? (Reflect.get(request.routeOptions.config ?? {}, 'lateSession') === true))
+      // Fastify sends what `onSend` has let through; who takes the response away from it writes at any time.
+      hold(reply.raw, new SessionKeeper(sessions, exchange.session, exchange, () => answerPlainly(reply.raw)))
       exchanges.set(request, exchange)
       Reflect.set(request, as, exchange.session)
     })
@@ -94,9 +108,14 @@ export function fastifySession<Data extends object>(sessions: Sessions<Data>, { 
   return Object.assign(plugin, { [Symbol.for('skip-override')]: true, [Symbol.for('fastify.display-name')]: 'sojourn' })
 }
 
+function answerPlainly(response: NodeResponse): void {
+  response.statusCode = 500
+  response.end('Internal Server Error\n')
+}
+
 class FastifyExchange<Data extends object> implements Exchange {
   readonly request: FastifySessionRequest
-  readonly #reply: FastifySessionReply
+  readonly reply: FastifySessionReply
   session: Session<Data> | undefined
   /** An error is being answered: nothing more is committed. */
   failed = false
@@ -104,8 +123,12 @@ class FastifyExchange<Data extends object> implements Exchange {
 
   constructor(request: FastifySessionRequest, reply: FastifySessionReply) {
     this.request = request
-    this.#reply = reply
+    this.reply = reply
     this.headSent = reply.raw.headersSent
+  }
+
+  get raw(): NodeRequest {
+    return this.request.raw
   }
 
   get method(): string {
@@ -138,17 +161,19 @@ class FastifyExchange<Data extends object> implements Exchange {
   }
 
   responseHeader(name: string): string | undefined {
-    const value = this.#reply.getHeader(name)
+    const value = this.reply.sent ? this.reply.raw.getHeader(name) : this.reply.getHeader(name)
     if (value === undefined) return undefined
     return Array.isArray(value) ? value.join(', ') : String(value)
   }
 
   setResponseHeader(name: string, value: string): void {
-    this.#reply.header(name, value)
+    if (this.reply.sent) this.reply.raw.setHeader(name, value)
+    else this.reply.header(name, value)
   }
 
   // Fastify adds to Set-Cookie instead of replacing it.
   appendResponseHeader(name: string, value: string): void {
-    this.#reply.header(name, value)
+    if (this.reply.sent) appendHeader(this.reply.raw, name, value)
+    else this.reply.header(name, value)
   }
 }

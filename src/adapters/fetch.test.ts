@@ -9,11 +9,11 @@ import { describeAdapter, type AdapterFixture } from '../testing/describe-adapte
 import { fetchSession, type FetchSessionOptions } from './fetch.ts'
 
 /** A handler within a handler: one for each manager. */
-function application({ sessions, second, answer }: AdapterFixture): (request: Request) => Promise<Response> {
+function application({ sessions, second, answer, late }: AdapterFixture): (request: Request) => Promise<Response> {
   return fetchSession(sessions, (request, session) => fetchSession(second, async (request, second) => {
     const { pathname, search } = new URL(request.url)
     return responseFrom(await answer({ method: request.method, url: pathname + search, session, second, text: () => request.text() }))
-  })(request))
+  })(request), { late })
 }
 
 describeAdapter({ describe, it }, 'fetch', (fixture) => serveFetch(application(fixture)), { lacks: ['node-response'] })

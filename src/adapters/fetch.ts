@@ -3,8 +3,9 @@ import type { Sessions } from '../core/sessions.ts'
 import type { Awaitable } from '../core/store.ts'
 import { crossSiteCheck, type CrossSiteOptions } from './internal/cross-site.ts'
 import { FetchExchange } from './internal/fetch-exchange.ts'
+import { lateResponse, markLate, type LateOptions } from './internal/late.ts'
 
-export interface FetchSessionOptions extends CrossSiteOptions {
+export interface FetchSessionOptions extends CrossSiteOptions, LateOptions {
   /** Believe `X-Forwarded-Proto` when it says https, and `X-Forwarded-Host`. Only behind a proxy of yours that sets it. Defaults to false. */
   readonly trustProxy?: boolean
   /**
@@ -32,11 +33,12 @@ export function fetchSession<Data extends object, Rest extends readonly unknown[
     let opened: Session<Data> | undefined
     try {
       const session = opened = await sessions.open(exchange)
+      markLate(session, options.late)
       const reply = await replyOf(() => handler(request, session, ...rest))
       exchange.bind(reply)
       await sessions.finish(session, { status: reply?.status ?? 101 })
       exchange.headSent = true
-      return reply === undefined ? reply : exchange.response ?? reply
+      return reply === undefined ? reply : lateResponse(exchange.response ?? reply, sessions, session)
     } catch (error) {
       return answerInstead(error, sessions, opened, exchange, options)
     }

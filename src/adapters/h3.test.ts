@@ -7,9 +7,9 @@ import { Session } from '../core/session.ts'
 import { describeAdapter, type AdapterFixture } from '../testing/describe-adapter.ts'
 import { h3Session } from './h3.ts'
 
-function application({ sessions, second, answer }: AdapterFixture): H3 {
+function application({ sessions, second, answer, late }: AdapterFixture): H3 {
   const app = new H3({ silent: true })
-  app.use(h3Session(sessions)).use(h3Session(second, { as: 'second' }))
+  app.use(h3Session(sessions, { late })).use(h3Session(second, { as: 'second' }))
   app.all('/**', async (event) => {
     const { session, second: other } = event.context
     if (!(session instanceof Session) || !(other instanceof Session)) throw new Error('no session')

@@ -2,6 +2,7 @@ import type { RegisteredSession } from '../core/register.ts'
 import type { Sessions } from '../core/sessions.ts'
 import type { Exchange } from '../core/transport.ts'
 import { crossSiteCheck, type CrossSiteOptions } from './internal/cross-site.ts'
+import { finishLate, isLate, lateBody, lateResponse, markLate, type LateOptions } from './internal/late.ts'
 import { sessionInPlace } from './internal/place.ts'
 
 /** The part of h3's event that is used here. Version 2. */
@@ -12,7 +13,7 @@ export interface H3SessionEvent {
   readonly context: Record<string, unknown>
 }
 
-export interface H3SessionOptions extends CrossSiteOptions {
+export interface H3SessionOptions extends CrossSiteOptions, LateOptions {
   /** The key of `event.context` under which the session is left. Needed for the second manager of an application. Defaults to `session`. */
   readonly as?: string
   /** Believe `X-Forwarded-Proto` when it says https, and `X-Forwarded-Host`. Only behind a proxy of yours that sets it. Defaults to false. */
@@ -33,19 +34,23 @@ export function h3Session<Data extends object>(
 ): (event: H3SessionEvent, next: () => unknown) => Promise<unknown> {
   const check = crossSiteCheck(sessions, options)
   return async (event, next) => {
-    if (sessionInPlace(event.context[as], sessions, as) !== undefined) return next()
+    const present = sessionInPlace(event.context[as], sessions, as)
+    markLate(present, options.late)
+    if (present !== undefined) return next()
     const exchange = new H3Exchange(event, trustProxy)
     const refused = check(exchange)
     // Thrown, h3 would log it and answer what it answers to any error that it does not know.
     if (refused !== undefined) return refused.getResponse()
     const session = await sessions.open(exchange)
+    markLate(session, options.late)
     event.context[as] = session
     try {
       const answer = await next()
       exchange.bind(answer)
       await sessions.finish(session, { status: exchange.status, failed: answer instanceof Error })
       exchange.headSent = true
-      return answer
+      if (answer instanceof Response) return lateResponse(answer, sessions, session)
+      return answer instanceof ReadableStream && isLate(session) ? lateBody(answer, () => finishLate(sessions, session, exchange.status)) : answer
     } catch (error) {
       exchange.bind(undefined)
       await sessions.finish(session, { failed: true })

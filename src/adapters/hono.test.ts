@@ -17,9 +17,9 @@ import { assertFailed, assertNoSessionCookie, assertSessionCookie, cookieNames, 
 import { describeAdapter, type AdapterFixture, type RunningApp } from '../testing/describe-adapter.ts'
 import { honoSession, type HonoSessionVariables } from './hono.ts'
 
-function application({ sessions, second, answer }: AdapterFixture): Hono<{ Variables: HonoSessionVariables & { second: Session } }> {
+function application({ sessions, second, answer, late }: AdapterFixture): Hono<{ Variables: HonoSessionVariables & { second: Session } }> {
   const app = new Hono<{ Variables: HonoSessionVariables & { second: Session } }>()
-  app.use(honoSession(sessions), honoSession(second, { as: 'second' }))
+  app.use(honoSession(sessions, { late }), honoSession(second, { as: 'second' }))
   app.onError((error, context) => ('getResponse' in error ? error.getResponse() : context.text('Internal Server Error', 500)))
   app.all('*', async ({ req, var: { session, second } }) => {
     const { pathname, search } = new URL(req.url)

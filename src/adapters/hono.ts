@@ -3,6 +3,7 @@ import type { Session } from '../core/session.ts'
 import type { Sessions } from '../core/sessions.ts'
 import { crossSiteCheck, type CrossSiteOptions } from './internal/cross-site.ts'
 import { FetchExchange } from './internal/fetch-exchange.ts'
+import { lateResponse, markLate, type LateOptions } from './internal/late.ts'
 import { sessionInPlace } from './internal/place.ts'
 
 /** The part of Hono's context that is used here. Version 4. */
@@ -15,7 +16,7 @@ export interface HonoContext {
   set(key: string, value: unknown): void
 }
 
-export interface HonoSessionOptions extends CrossSiteOptions {
+export interface HonoSessionOptions extends CrossSiteOptions, LateOptions {
   /** The variable under which the session is left. Needed for the second manager of an application. Defaults to `session`. */
   readonly as?: string
   /** Believe `X-Forwarded-Proto` when it says https, and `X-Forwarded-Host`. Only behind a proxy of yours that sets it. Defaults to false. */
@@ -36,11 +37,14 @@ export function honoSession<Data extends object>(
 ): (context: HonoContext, next: () => Promise<void>) => Promise<void> {
   const check = crossSiteCheck(sessions, options)
   return async (context, next) => {
-    if (sessionInPlace(context.get(as), sessions, as) !== undefined) return next()
+    const present = sessionInPlace(context.get(as), sessions, as)
+    markLate(present, options.late)
+    if (present !== undefined) return next()
     const exchange = new FetchExchange(context.req.raw, trustProxy)
     const refused = check(exchange)
     if (refused !== undefined) throw refused
     const session = await sessions.open(exchange)
+    markLate(session, options.late)
     context.set(as, session)
     await next()
     exchange.bind(context.res)
@@ -50,12 +54,13 @@ export function honoSession<Data extends object>(
       await dropResponse(context, exchange)
       // The cookie of a login that has happened goes out with whatever Hono answers to the error.
       await sessions.finish(session, { failed: true })
-      replaceResponse(context, exchange)
+      replaceResponse(context, exchange.response)
       throw error
     } finally {
       exchange.headSent = true
     }
-    replaceResponse(context, exchange)
+    replaceResponse(context, exchange.response)
+    replaceResponse(context, lateResponse(context.res, sessions, session))
   }
 }
 
@@ -67,7 +72,7 @@ async function dropResponse(context: HonoContext, exchange: FetchExchange): Prom
 }
 
 // Assigned over a response, Hono would let the old one's cookies replace ours.
-function replaceResponse(context: HonoContext, { response }: FetchExchange): void {
+function replaceResponse(context: HonoContext, response: Response | undefined): void {
   if (response === context.res) return
   context.res = undefined
   context.res = response

@@ -9,12 +9,17 @@ import type { Session } from '../core/session.ts'
 import { describeAdapter, type AdapterFixture } from '../testing/describe-adapter.ts'
 import { koaSession, type KoaSessionContext } from './koa.ts'
 
-function application({ sessions, second, answer }: AdapterFixture) {
+function application({ sessions, second, answer, late }: AdapterFixture) {
   const app = new Koa<Koa.DefaultState, KoaSessionContext & { second: Session }>()
   app.silent = true
-  app.use(koaSession(sessions)).use(koaSession(second, { as: 'second' }))
+  app.use(koaSession(sessions, { late })).use(koaSession(second, { as: 'second' }))
   app.use(async (context) => {
-    const { status, headers, body } = await answer({ method: context.method, url: context.url, session: context.session, second: context.second, text: () => text(context.req) })
+    const { status, headers, body, onNode } = await answer({ method: context.method, url: context.url, session: context.session, second: context.second, text: () => text(context.req) })
+    if (onNode !== undefined) {
+      context.respond = false
+      context.status = 200
+      return onNode(context.res)
+    }
     context.status = status
     context.body = typeof body === 'string' ? body : body === undefined ? null : Readable.from(body)
     context.status = status
@@ -23,7 +28,7 @@ function application({ sessions, second, answer }: AdapterFixture) {
   return app.callback()
 }
 
-describeAdapter({ describe, it }, 'koa', (fixture) => listen(createServer(application(fixture))), { lacks: ['node-response'] })
+describeAdapter({ describe, it }, 'koa', (fixture) => listen(createServer(application(fixture))))
 
 it('gives nobody the token of another visitor whose request threw the same error', async () => {
   const forbidden = Object.assign(new Error('forbidden'), { status: 403 })

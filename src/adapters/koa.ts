@@ -2,9 +2,12 @@ import type { RegisteredData } from '../core/register.ts'
 import type { Session } from '../core/session.ts'
 import type { Sessions } from '../core/sessions.ts'
 import { crossSiteCheck, type CrossSiteOptions } from './internal/cross-site.ts'
+import { hold } from './internal/held-response.ts'
+import { markLate, type LateOptions } from './internal/late.ts'
 import { NodeExchange } from './internal/node-exchange.ts'
 import type { NodeRequest, NodeResponse } from './internal/node-types.ts'
 import { sessionInPlace } from './internal/place.ts'
+import { SessionKeeper } from './internal/session-keeper.ts'
 
 /** The part of Koa's context that is used here. Version 2 and 3. */
 export interface KoaContext {
@@ -21,7 +24,7 @@ export interface KoaContext {
   onerror?(error: Error): void
 }
 
-export interface KoaSessionOptions extends CrossSiteOptions {
+export interface KoaSessionOptions extends CrossSiteOptions, LateOptions {
   /** The property of the context under which the session is left. Needed for the second manager of an application. Defaults to `session`. */
   readonly as?: string
 }
@@ -33,25 +36,33 @@ export interface KoaSessionContext<Data extends object = RegisteredData> {
 
 /**
  * Sessions for Koa 2 and 3: `app.use(koaSession(sessions))`. The session is `ctx.session`. Koa writes the response after the
- * middleware, so the commit is acknowledged before; a handler that answers on `ctx.res` itself is too early for changes.
+ * middleware, and the commit is acknowledged before; what a handler writes on `ctx.res` itself is held until then.
  */
 export function koaSession<Data extends object>(
   sessions: Sessions<Data>, { as = 'session', ...options }: KoaSessionOptions = {},
 ): (context: KoaContext, next: () => Promise<unknown>) => Promise<void> {
   const check = crossSiteCheck(sessions, options)
   return async (context, next) => {
-    if (sessionInPlace(Reflect.get(context, as), sessions, as) !== undefined) return void (await next())
+    const present = sessionInPlace(Reflect.get(context, as), sessions, as)
+    markLate(present, options.late)
+    if (present !== undefined) return void (await next())
     const exchange = new KoaExchange(context)
     const refused = check(exchange)
     if (refused !== undefined) throw refused
     const session = await sessions.open(exchange)
+    markLate(session, options.late)
     Object.defineProperty(context, as, { value: session, configurable: true, enumerable: true, writable: true })
+    // Koa writes the response when all middleware is done; who writes on `ctx.res` before is held back until the commit.
+    const held = hold(context.res, new SessionKeeper(sessions, session, exchange, answerTo(exchange)))
     try {
       await next()
+      if (held.hasStarted) return
       exchange.headSent = context.res.headersSent
       await sessions.finish(session, { status: context.status })
       exchange.headSent = true
     } catch (error) {
+      if (held.hasStarted) throw error
+      held.takeBack()
       await sessions.finish(session, { failed: true })
       exchange.headSent = true
       if (exchange.cookies.length > 0) answerWithCookies(context, exchange.cookies)
@@ -60,18 +71,26 @@ export function koaSession<Data extends object>(
   }
 }
 
+// What is to be answered when what a handler has written on `ctx.res` cannot be committed.
+function answerTo({ context, cookies }: KoaExchange): (error: unknown) => void {
+  return (error) => {
+    if (cookies.length > 0) answerWithCookies(context, cookies)
+    context.onerror?.(error instanceof Error ? error : new Error(String(error)))
+  }
+}
+
 class KoaExchange extends NodeExchange {
   /** What the visitor was told about the token. */
   readonly cookies: string[] = []
-  readonly #context: KoaContext
+  readonly context: KoaContext
 
   constructor(context: KoaContext) {
     super(context.req, context.res, { secure: context.secure, host: context.host })
-    this.#context = context
+    this.context = context
   }
 
   override get body(): unknown {
-    const { request } = this.#context
+    const { request } = this.context
     return request !== undefined && 'body' in request ? request.body : undefined
   }
 

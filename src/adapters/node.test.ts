@@ -28,14 +28,15 @@ async function respond(request: NodeRequest, response: NodeResponse, { answer }:
 function asListener(fixture: AdapterFixture): (request: NodeRequest, response: NodeResponse) => void {
   return nodeSession(fixture.sessions, (request: NodeRequest, response: NodeResponse, session: Session) => {
     nodeSession(fixture.second, (request: NodeRequest, response: NodeResponse, second: Session) => respond(request, response, fixture, session, second), quiet)(request, response)
-  }, quiet)
+  }, { ...quiet, late: fixture.late })
 }
 
 /** Connect's kind of middleware, one after the other, and an end that answers errors. */
-function asMiddleware({ sessions, second, answer }: AdapterFixture): (request: NodeRequest, response: NodeResponse) => void {
-  const [first, other] = [nodeSession(sessions), nodeSession(second, { as: 'second' })]
+function asMiddleware({ sessions, second, answer, late }: AdapterFixture): (request: NodeRequest, response: NodeResponse) => void {
+  const [first, other] = [nodeSession(sessions, { late }), nodeSession(second, { as: 'second' })]
   return (request, response) => {
     const failed = (error: unknown): void => {
+      if (response.headersSent) return void ('stream' in response ? response.stream.close(2) : response.destroy())
       response.statusCode = isSessionError(error, 'ERR_SESSION_CROSS_SITE') ? 403 : 500
       response.end('An error')
     }
@@ -92,6 +93,14 @@ describe('a listener', () => {
   }), async ({ ask }) => {
     await expect(ask('/')).rejects.toThrow()
   }))
+
+  it('cuts the stream of HTTP/2 as well', onSite(({ sessions }) => listen(createHttp2Server(nodeSession(sessions, (request: Http2ServerRequest, response: Http2ServerResponse) => {
+    if (request.url === '/-quiet') return void response.end()
+    response.write('half')
+    throw new Error('The listener is broken.')
+  }, quiet))), async ({ ask }) => {
+    await expect(ask('/')).rejects.toThrow()
+  }, { http2: true }))
 
   it('leaves a whole answer alone when it throws after the end', onSite(storing((_request, response) => {
     response.end('whole')

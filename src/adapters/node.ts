@@ -6,7 +6,9 @@ import type { Session } from '../core/session.ts'
 import type { Sessions } from '../core/sessions.ts'
 import type { Awaitable } from '../core/store.ts'
 import { crossSiteCheck, type CrossSiteCheck, type CrossSiteOptions } from './internal/cross-site.ts'
+import { cutOff } from './internal/error-answer.ts'
 import type { HeldResponse } from './internal/held-response.ts'
+import type { LateOptions } from './internal/late.ts'
 import { forwardedHost, isSecureRequest } from './internal/node-exchange.ts'
 import type { NodeRequest, NodeResponse } from './internal/node-types.ts'
 import { sessionFrom } from './internal/place.ts'
@@ -26,7 +28,7 @@ declare module 'node:http2' {
   }
 }
 
-export interface NodeSessionOptions extends CrossSiteOptions {
+export interface NodeSessionOptions extends CrossSiteOptions, LateOptions {
   /** For middleware: the property of the request under which the session is left. Needed for the second manager of an application. Defaults to `session`. */
   readonly as?: string
   /** Believe `X-Forwarded-Proto` when it says https, and `X-Forwarded-Host`. Only behind a proxy of yours that sets it. Defaults to false. */
@@ -62,15 +64,15 @@ export function nodeSession<Data extends object>(
   return listener === undefined ? asMiddleware(sessions, check, options) : asListener(sessions, check, listener, options)
 }
 
-function asMiddleware<Data extends object>(sessions: Sessions<Data>, check: CrossSiteCheck, { as = 'session', trustProxy = false }: NodeSessionOptions): NodeMiddleware<Data> {
+function asMiddleware<Data extends object>(sessions: Sessions<Data>, check: CrossSiteCheck, { as = 'session', trustProxy = false, late }: NodeSessionOptions): NodeMiddleware<Data> {
   const middleware = (request: NodeRequest, response: NodeResponse, next: (error?: unknown) => void): void => withSession(sessions, request, response, {
-    as, check, secure: isSecureRequest(request, trustProxy), host: forwardedHost(request, trustProxy), next: () => next(), fail: next,
+    as, check, late, secure: isSecureRequest(request, trustProxy), host: forwardedHost(request, trustProxy), next: () => next(), fail: next,
   })
   return Object.assign(middleware, { of: (request: object) => sessionFrom(Reflect.get(request, as), sessions, as) })
 }
 
 function asListener<Data extends object>(
-  sessions: Sessions<Data>, check: CrossSiteCheck, listener: NodeListener<NodeRequest, NodeResponse, Data>, { trustProxy = false, onError = console.error }: NodeSessionOptions,
+  sessions: Sessions<Data>, check: CrossSiteCheck, listener: NodeListener<NodeRequest, NodeResponse, Data>, { trustProxy = false, late, onError = console.error }: NodeSessionOptions,
 ): (request: NodeRequest, response: NodeResponse) => void {
   return (request, response) => {
     const fail = (error: unknown): void => {
@@ -91,14 +93,14 @@ function asListener<Data extends object>(
         threw(error)
       }
     }
-    withSession(sessions, request, response, { check, secure: isSecureRequest(request, trustProxy), host: forwardedHost(request, trustProxy), next, fail })
+    withSession(sessions, request, response, { check, late, secure: isSecureRequest(request, trustProxy), host: forwardedHost(request, trustProxy), next, fail })
   }
 }
 
 // An error after the head, or after what counts as it: the visitor must see that the body was cut, not take it for whole.
 function sendError(response: NodeResponse): void {
   if (response.writableEnded) return
-  if (response.headersSent) return void response.destroy()
+  if (response.headersSent) return cutOff(response)
   sendText(response, 500, 'Internal Server Error')
 }
 

@@ -24,14 +24,14 @@ function mistaken(sessions: Sessions, { open, carriesCookie, finish }: Mistake):
   })
 }
 
-function start(mistake: Mistake, { sessions, second, answer }: AdapterFixture): Promise<RunningApp> {
+function start(mistake: Mistake, { sessions, second, answer, late }: AdapterFixture): Promise<RunningApp> {
   const quiet = { onError: () => {} }
   return listen(createServer(nodeSession(mistaken(sessions, mistake), (request: IncomingMessage, response: ServerResponse, session: Session) => {
     nodeSession(second, async (request: IncomingMessage, response: ServerResponse, second: Session) => {
       const { method = 'GET', url = '/' } = request
       await answerOnNode(response, await answer({ method, url, session, second, text: () => text(request) }))
     }, quiet)(request, response)
-  }, quiet)))
+  }, { ...quiet, late })))
 }
 
 /** The titles of the cases that fail. A case that comes to no end has failed, too. */
@@ -74,6 +74,8 @@ const mistakes: readonly { readonly name: string; readonly mistake: Mistake; rea
       'lets no byte leave before the store has acknowledged a change of a session that was there',
       'lets no byte leave before the store has acknowledged an end',
       'fails a request whose session ended meanwhile when onGone is "fail"',
+      'commits what was set while the body streamed, when it ends and late is asked for, and lets the end wait for that',
+      'breaks the body off when the commit at its end fails, with late',
     ],
   },
   {
@@ -147,6 +149,7 @@ const mistakes: readonly { readonly name: string; readonly mistake: Mistake; rea
       'fails a request whose session ended meanwhile when onGone is "fail"',
       'sends the cookie of a login on the error when the commit after it fails, with onThrow: "discard"',
       'sends the cookie of a login on the error when the commit after it fails, with onThrow: "keep"',
+      'breaks the body off when the commit at its end fails, with late',
       'asks for no more of a body when the commit fails',
       'calls back for writes and the end that a failed commit drops',
       'drops what a handler goes on writing after its commit has failed',

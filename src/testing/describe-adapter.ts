@@ -50,6 +50,8 @@ export interface AdapterFixture {
   readonly sessions: Sessions
   /** Mount it beside the first, under another name. It makes no difference to a request that does not use it. */
   readonly second: Sessions
+  /** The adapter is to commit once more when the body of a response ends: `{ late: true }`. Never true where the adapter lacks `late`. */
+  readonly late: boolean
   /** Resolves to what is to be answered. When it rejects, let the framework make of it what it makes of any error. */
   answer(visit: Visit): Promise<Reply>
 }
@@ -65,7 +67,7 @@ export interface RunningApp {
 export interface DescribeAdapterOptions {
   /**
    * What the adapter does not offer: `second` a second manager in the same application, `node-response` Node's own
-   * response behind the framework's. Its cases are left out, and the title says so.
+   * response behind the framework's, `late` a commit at the end of a body. Its cases are left out, and the title says so.
    */
   readonly lacks?: readonly AdapterCapability[]
   /** Talk HTTP/2 (without TLS, with prior knowledge) to the application. Defaults to false. */

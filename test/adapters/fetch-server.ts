@@ -14,7 +14,8 @@ async function serve(handle: (request: Request) => Promise<Response>, incoming: 
     const { status, headers, body } = await handle(requestFrom(incoming))
     outgoing.writeHead(status, [...headers].flat())
     if (body === null) outgoing.end()
-    else await pipeline(body, outgoing)
+    // Not the stream of the web itself, which a visitor who leaves does not cancel while a chunk is awaited.
+    else await pipeline(Readable.fromWeb(body), outgoing)
   } catch {
     if (!outgoing.headersSent) outgoing.writeHead(500)
     outgoing.end()

@@ -1,6 +1,6 @@
 import { isPromise } from '../../core/internal/awaitable.ts'
 import type { Awaitable } from '../../core/store.ts'
-import { answerInstead, callBack } from './error-answer.ts'
+import { answerInstead, callBack, cutOff } from './error-answer.ts'
 import { HELD, type Arguments, type NodeResponse } from './node-types.ts'
 import { forgetBody, takeHead } from './response-head.ts'
 
@@ -8,8 +8,12 @@ import { forgetBody, takeHead } from './response-head.ts'
 export interface Keeper {
   /** HTTP/2 sends the head when it is written, HTTP/1.1 with the first byte of the body. */
   readonly isHttp2: boolean
+  /** There is one more commit when the body ends. */
+  readonly isLate: boolean
   /** Commits, and puts the cookie on the response. Called once, with the status that the response is about to have. */
   commit(status: number): Awaitable<void>
+  /** Called when the body ends, if {@link isLate}. The end waits for it, and when it fails, the body breaks off. */
+  commitLate(status: number): Awaitable<void>
   /** Called when the commit failed: puts the cookie on the response that what has happened before calls for. */
   sealFailed(): Awaitable<void>
   /** Called then: nothing has been sent, and the error has to be answered. */
@@ -68,6 +72,8 @@ export class HeldResponse {
   #head: { readonly status: number; readonly reason: readonly string[] } | undefined
   #waiting: (readonly [Method, Arguments])[] | undefined
   #ended = false
+  /** The commit at the end of the body has begun. */
+  #lateEnd = false
   #failure: unknown
 
   constructor(response: NodeResponse, keeper: Keeper) {
@@ -82,7 +88,12 @@ export class HeldResponse {
   }
 
   get writableEnded(): boolean {
-    return (this.#state === 'committing' && this.#ended) || this.#asked('writableEnded')
+    return ((this.#state === 'committing' || this.#lateEnd) && this.#ended) || this.#asked('writableEnded')
+  }
+
+  /** Something of the response was asked for, so that its commit has begun. */
+  get hasStarted(): boolean {
+    return this.#state !== 'open'
   }
 
   /** Takes back a head that was written before anything else. False when it is too late: the commit has begun. */
@@ -103,9 +114,9 @@ export class HeldResponse {
   }
 
   pass(method: Method, args: Arguments): unknown {
-    if (method === 'end' && this.#state !== 'released') this.#ended = true
+    if (method === 'end') this.#ended = true
     if (this.#state === 'open') this.#start()
-    if (this.#state === 'released') return Reflect.apply(this.#originals[method], this.#response, args)
+    if (this.#state === 'released') return method === 'end' ? this.#end(args) : Reflect.apply(this.#originals[method], this.#response, args)
     if (this.#state === 'failed') return callBack(args, this.#failure)
     this.#waiting ??= []
     this.#waiting.push([method, args])
@@ -130,6 +141,35 @@ export class HeldResponse {
     this.#response.statusCode = status
     if (this.#head !== undefined) Reflect.apply(this.#originals.writeHead, this.#response, [status, ...this.#head.reason])
     this.#head = undefined
+    if (this.#keeper.isLate) this.#response.once('close', () => this.#left())
+  }
+
+  // What was set while the body streamed is stored before its end can be seen.
+  #end(args: Arguments): unknown {
+    const end = (): unknown => Reflect.apply(this.#originals.end, this.#response, args)
+    if (this.#lateEnd || !this.#keeper.isLate) return end()
+    this.#lateEnd = true
+    try {
+      const committed = this.#keeper.commitLate(this.#response.statusCode)
+      if (!isPromise(committed)) return end()
+      this.#pretendSent()
+      committed.then(end).then(undefined, () => cutOff(this.#response))
+    } catch {
+      cutOff(this.#response)
+    }
+    return this.#response
+  }
+
+  // Whoever follows events goes away in their midst. The manager tells of a failure.
+  #left(): void {
+    if (this.#lateEnd) return
+    this.#lateEnd = true
+    try {
+      const committed = this.#keeper.commitLate(this.#response.statusCode)
+      if (isPromise(committed)) committed.then(undefined, () => {})
+    } catch {
+      // As above.
+    }
   }
 
   #replay(): void {
@@ -137,6 +177,7 @@ export class HeldResponse {
     let mustTell = false
     this.#waiting = undefined
     for (const [method, args] of calls) {
+      if (method === 'end') return void this.#end(args)
       const taken: unknown = Reflect.apply(this.#originals[method], this.#response, args)
       // Node tells when its buffer drains only if it was full; who was told by us to wait is told by us.
       if (method === 'write') mustTell = taken !== false

@@ -19,6 +19,10 @@ export class NodeExchange implements Exchange {
     this.headSent = response.headersSent
   }
 
+  get raw(): NodeRequest {
+    return this.request
+  }
+
   get method(): string {
     return this.request.method ?? 'GET'
   }

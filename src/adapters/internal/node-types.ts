@@ -35,5 +35,6 @@ export interface NodeResponse {
   flushHeaders?(): void
   destroy(): unknown
   emit(event: 'drain'): boolean
+  once(event: 'close', listener: () => void): unknown
   [HELD]?: HeldResponse | undefined
 }

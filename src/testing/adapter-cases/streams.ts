@@ -4,6 +4,7 @@ import type { Session } from '../../core/session.ts'
 import { assertFailed, assertSessionCookie, assertStatus, Latch, type AdapterCase, type Handler } from './trial.ts'
 
 const begin: Handler = ({ session }) => { session.set('color', 'red') }
+const look: Handler = ({ session }) => String(session.get('color'))
 const CHUNK = 'y'.repeat(64 * 1024)
 
 export const streamCases: readonly AdapterCase[] = [
@@ -109,6 +110,84 @@ export const streamCases: readonly AdapterCase[] = [
     },
   },
   {
+    title: 'commits what was set while the body streamed, when it ends and late is asked for, and lets the end wait for that',
+    needs: ['late'],
+    slowStoreOnly: true,
+    async run({ site }) {
+      const { visitor, send, store, quiet } = await site({ '/begin': begin, '/late': ({ session }) => ({ body: settingMidway(session) }), '/look': look }, { late: true })
+      const someone = visitor()
+      await someone.tab().post('/begin')
+      const held = store.hold('patch')
+      const sent = send('/late', { visitor: someone })
+      let hasEnded = false
+      sent.answer.then(() => { hasEnded = true }, () => {})
+      await sent.contains('second')
+      await held.reached
+      await quiet()
+      assert.equal(hasEnded, false, 'the end has not arrived')
+      held.release()
+      const answer = await sent.answer
+      assert.equal(answer.body, 'first second')
+      assert.deepEqual(answer.setCookies, [])
+      assert.equal((await someone.tab().get('/look')).text, 'midway')
+    },
+  },
+  {
+    title: 'commits nothing when the body ends and late is not asked for',
+    async run({ site }) {
+      const { visitor, ask } = await site({ '/begin': begin, '/late': ({ session }) => ({ body: settingMidway(session) }), '/look': look })
+      const someone = visitor()
+      await someone.tab().post('/begin')
+      assert.equal((await ask('/late', { visitor: someone })).body, 'first second')
+      assert.equal((await someone.tab().get('/look')).text, 'red')
+    },
+  },
+  {
+    title: 'breaks the body off when the commit at its end fails, with late',
+    needs: ['late'],
+    async run({ site }) {
+      const { visitor, send, store } = await site({ '/begin': begin, '/late': ({ session }) => ({ body: settingMidway(session, () => store.fail('patch')) }), '/look': look }, { late: true })
+      const someone = visitor()
+      await someone.tab().post('/begin')
+      await assert.rejects(send('/late', { visitor: someone }).answer)
+      assert.equal((await someone.tab().get('/look')).text, 'red')
+    },
+  },
+  {
+    title: 'commits what was set before a visitor left in the midst of the body, with late',
+    needs: ['late'],
+    slowStoreOnly: true,
+    async run({ site }) {
+      const latch = new Latch()
+      const endless = (session: Session): AsyncIterable<string> => settingMidway(session, () => latch.opened)
+      const { visitor, send, store } = await site({ '/begin': begin, '/late': ({ session }) => ({ body: endless(session) }), '/look': look }, { late: true })
+      const someone = visitor()
+      await someone.tab().post('/begin')
+      const held = store.hold('patch', { when: 'after' })
+      const sent = send('/late', { visitor: someone })
+      await sent.contains('first')
+      sent.abort()
+      await held.reached
+      held.release()
+      latch.open()
+      assert.equal((await someone.tab().get('/look')).text, 'midway')
+    },
+  },
+  {
+    title: 'breaks off a body whose source fails once the head has left, and keeps what was committed before',
+    async run({ site }) {
+      const latch = new Latch()
+      const { visitor, send } = await site({ '/begin': begin, '/break': ({ session }) => { session.set('color', 'blue'); return { body: failing(latch) } }, '/look': look })
+      const someone = visitor()
+      await someone.tab().post('/begin')
+      const sent = send('/break', { visitor: someone })
+      await sent.contains('first')
+      latch.open()
+      await assert.rejects(sent.answer)
+      assert.equal((await someone.tab().get('/look')).text, 'blue')
+    },
+  },
+  {
     title: 'asks for no more of a body when the commit fails',
     async run({ site }) {
       const ended = new Latch()
@@ -130,6 +209,20 @@ export const streamCases: readonly AdapterCase[] = [
     },
   },
 ]
+
+/** Sets something between its two chunks. */
+async function* settingMidway(session: Session, meanwhile: () => unknown = () => {}): AsyncIterable<string> {
+  yield 'first '
+  session.set('color', 'midway')
+  await meanwhile()
+  yield 'second'
+}
+
+async function* failing(latch: Latch): AsyncIterable<string> {
+  yield 'first '
+  await latch.opened
+  throw new Error('The source is broken.')
+}
 
 async function* twoSteps(latch: Latch): AsyncIterable<string> {
   yield 'first '

@@ -9,7 +9,7 @@ import { trialStore, type TrialStore } from './trial-store.ts'
 import { send, type Answer, type Sent, type WireRequest } from './wire.ts'
 
 /** What an adapter, or the framework it fits, may offer beyond a session. */
-export type AdapterCapability = 'second' | 'node-response'
+export type AdapterCapability = 'second' | 'node-response' | 'late'
 
 /** One rule of the contract, shown on one adapter. */
 export interface AdapterCase {
@@ -26,7 +26,10 @@ export interface Trial {
   site(handler: Handler | Readonly<Record<string, Handler>>, options?: SiteOptions): Promise<Site>
 }
 
-export type SiteOptions = Omit<SessionsOptions<Record<string, unknown>>, 'store' | 'clock'>
+export interface SiteOptions extends Omit<SessionsOptions<Record<string, unknown>>, 'store' | 'clock'> {
+  /** Let the adapter commit once more when the body ends. */
+  readonly late?: boolean
+}
 
 /** What a case lets the application answer: the parts of a reply that differ from an empty 200, or its text. */
 export type Handler = (visit: Visit) => Awaitable<Partial<Reply> | string | void>
@@ -68,7 +71,7 @@ export async function runAdapterCase(one: AdapterCase, start: (fixture: AdapterF
 const QUIET = '/-quiet'
 
 async function openSite(
-  handler: Handler | Readonly<Record<string, Handler>>, siteOptions: SiteOptions, start: (fixture: AdapterFixture) => Awaitable<RunningApp>,
+  handler: Handler | Readonly<Record<string, Handler>>, { late = false, ...siteOptions }: SiteOptions, start: (fixture: AdapterFixture) => Awaitable<RunningApp>,
   { http2, answersAtOnce }: TrialOptions, stops: (() => Awaitable<void>)[],
 ): Promise<Site> {
   const clock = movableClock()
@@ -89,7 +92,7 @@ async function openSite(
       throw error
     }
   }
-  const app = await start({ sessions, second, answer })
+  const app = await start({ sessions, second, answer, late })
   stops.push(() => sessions.close(), () => second.close(), () => app.close())
   const sendTo: Site['send'] = (path, { visitor, ...request } = {}) => {
     const cookie = visitor?.cookieHeader(path)

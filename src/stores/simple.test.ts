@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import type { Store } from '../core/store.ts'
+import { createSessions } from '../index.ts'
 import { describeStore } from '../testing/describe-store.ts'
 import { newId, newPatch, newRecord, NOW } from '../testing/store-cases/trial.ts'
 import { simpleStore, type SimpleStoreDefinition } from './simple.ts'
@@ -124,7 +125,32 @@ describe('simpleStore', () => {
     expect(await store.patch(id, newPatch({ set: [['d:a', '1']] }))).toMatchObject({ status: 'ok', version: 2 })
   })
 
-  it('refuses a definition without both functions', () => {
+  it('makes ready before the first call, again when that failed, and closes with the manager', async () => {
+    const texts = new Map<string, string>()
+    const calls: string[] = []
+    const store = simpleStore({
+      async init() {
+        calls.push('init')
+        if (calls.length === 1) throw new Error('not yet')
+      },
+      load(id) {
+        calls.push('load')
+        return texts.get(id)
+      },
+      store: (id, text) => texts.set(id, text),
+      close: () => calls.push('close'),
+    })
+    const sessions = createSessions({ store, sweepEvery: 'never' })
+    await expect(sessions.load({ id: newId() })).rejects.toMatchObject({ code: 'ERR_SESSION_STORE', outcome: 'none' })
+    expect(calls).toEqual(['init'])
+    expect(await sessions.load({ id: newId() })).toBeUndefined()
+    expect(await sessions.load({ id: newId() })).toBeUndefined()
+    await sessions.close()
+    expect(calls).toEqual(['init', 'init', 'load', 'load', 'close'])
+  })
+
+  it('refuses a definition without both functions, or with something else in place of one', () => {
+    expect(() => Reflect.apply(simpleStore, undefined, [{ load: () => undefined, store: () => undefined, init: {} }])).toThrow(expect.objectContaining({ code: 'ERR_SESSION_OPTION' }))
     for (const definition of [undefined, {}, { load: () => undefined }, { store: () => undefined, load: 'x' }]) {
       expect(() => Reflect.apply(simpleStore, undefined, [definition])).toThrow(expect.objectContaining({ code: 'ERR_SESSION_OPTION' }))
     }

@@ -11,7 +11,7 @@ export interface SimpleStoreTimes {
   readonly ttl: number
 }
 
-/** Two functions that make a store, and a third that lets it clean up. Each may answer with a promise. */
+/** Two functions that make a store, and others that it may have. Each may answer with a promise. */
 export interface SimpleStoreDefinition {
   /** The text that was stored under the id; undefined or null when there is none. */
   load(id: SessionId): unknown
@@ -19,6 +19,10 @@ export interface SimpleStoreDefinition {
   store(id: SessionId, text: string, times: SimpleStoreTimes): unknown
   /** Deletes what is under the id; no error when there is nothing. Without it, what has ended is left to the backend. */
   remove?(id: SessionId): unknown
+  /** Makes ready, before the first call of the others. When it fails, the next call tries again. */
+  init?(): unknown
+  /** Called when the manager is closed. */
+  close?(): unknown
 }
 
 /**
@@ -29,6 +33,9 @@ export function simpleStore(definition: SimpleStoreDefinition): Store {
   for (const name of ['load', 'store'] as const) {
     if (typeof definition?.[name] !== 'function') throw new SessionError('ERR_SESSION_OPTION', `simpleStore needs a function ${name}. Pass { load: (id) => text, store: (id, text) => … }.`)
   }
+  for (const name of ['remove', 'init', 'close'] as const) {
+    if (definition[name] !== undefined && typeof definition[name] !== 'function') throw new SessionError('ERR_SESSION_OPTION', `simpleStore was given a ${name} that is no function. Pass a function or leave it out.`)
+  }
   return readMergeWrite({
     name: 'The store',
     owner: definition,
@@ -36,5 +43,7 @@ export function simpleStore(definition: SimpleStoreDefinition): Store {
     load: (id) => definition.load(id),
     save: (id, text, { expiresAt, ttl }) => definition.store(id, text, { expiresAt, ttl: Math.ceil(ttl / 1000) }),
     ...(definition.remove !== undefined && { remove: (id: SessionId) => definition.remove?.(id) }),
+    open: () => definition.init?.(),
+    close: () => definition.close?.(),
   })
 }

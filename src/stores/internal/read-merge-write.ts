@@ -32,7 +32,9 @@ export interface TextKeeper {
    */
   readonly cleanup: 'itself' | 'sweep' | 'all but tombstones'
   observe?(report: (event: StoreEvent) => void): void
-  close?(): void
+  /** Makes ready, before the first call. */
+  open?(): unknown
+  close?(): unknown
 }
 
 /** What remains to be deleted of ended sessions is remembered for this many of them. */
@@ -110,8 +112,12 @@ class ReadMergeWrite implements Store {
     this.#keeper.observe?.(report)
   }
 
-  close(): void {
-    this.#keeper.close?.()
+  async open(): Promise<void> {
+    await this.#call('make ready', 'none', () => this.#keeper.open?.())
+  }
+
+  async close(): Promise<void> {
+    await this.#call('close', 'none', () => this.#keeper.close?.())
   }
 
   async #readable(id: SessionId): Promise<SessionRecord | undefined> {

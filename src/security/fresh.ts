@@ -1,5 +1,6 @@
 import { parseTimeout } from '../core/duration.ts'
 import { SessionError, type SessionErrorCode } from '../core/errors.ts'
+import { withStatus } from '../core/internal/http-error.ts'
 import type { Assurance } from '../core/internal/identity.ts'
 import type { Duration } from '../core/options.ts'
 import { lifeOf, type Session } from '../core/session.ts'
@@ -35,7 +36,6 @@ function whyNot<Data extends object>(session: Session<Data>, { within, assurance
   return isEnough ? undefined : refusal(403, 'ERR_SESSION_STALE', `This needs an authentication of level ${assurance}. Authenticate again, with a further factor.`)
 }
 
-// Express, Koa and Fastify answer an error with the status that it names.
 function refusal(status: 401 | 403, code: SessionErrorCode, message: string): SessionError {
-  return Object.assign(new SessionError(code, message), { status, statusCode: status })
+  return withStatus(new SessionError(code, message), status)
 }

@@ -1,8 +1,12 @@
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { temporaryFolder } from '../../test/servers/process.ts'
 import { Visitor } from '../../test/internal/visitor.ts'
 import { createSessions, type Awaitable, type Sessions, type Store } from '../index.ts'
+import { fileStore } from '../stores/file.ts'
 import { memoryStore } from '../stores/memory.ts'
 import { cacheStore } from '../stores/cache.ts'
+import { sqliteStore } from '../stores/sqlite.ts'
 import { movableClock } from '../testing/clock.ts'
 import { holdable } from '../testing/race-kit.ts'
 import { security, type SecurityOptions } from './index.ts'
@@ -78,6 +82,23 @@ describe('maxConcurrent', () => {
       const results = await Promise.all(Array.from({ length: 5 }, async () => logIn(visitor())))
       expect([seed, (await owned(sessions)).length <= 2, results.includes('ok')]).toEqual([seed, true, true])
     }
+  })
+
+  it.each<[string, (folder: string) => Store]>([
+    ['sqlite', (folder) => sqliteStore(join(folder, 'sessions.db'))],
+    ['file', (folder) => fileStore(join(folder, 'sessions'))],
+  ])('is never exceeded on %s, by two managers that share the data', async (_name, open) => {
+    const folder = await temporaryFolder('seats')
+    const managers = [1, 2].map(() => createSessions({ store: open(folder.path), sweepEvery: 'never', security: security({ maxConcurrent: 3 }) }))
+    const [first] = managers
+    if (first === undefined) throw new Error('there is no manager')
+    const results = await Promise.all(managers.flatMap((sessions) => Array.from({ length: 6 }, async () => logIn(new Visitor(sessions)))))
+    expect(results).toContain('ok')
+    const left = await owned(first)
+    expect(left.length).toBeGreaterThan(0)
+    expect(left.length).toBeLessThanOrEqual(3)
+    for (const sessions of managers) await sessions.close()
+    await folder.remove()
   })
 
   it('is not exceeded by a login that takes the seat of one that was held up', async () => {

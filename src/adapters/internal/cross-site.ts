@@ -1,5 +1,6 @@
 import { SessionError } from '../../core/errors.ts'
 import { isFromElsewhere } from '../../core/internal/cross-site.ts'
+import { withStatus, type HttpError } from '../../core/internal/http-error.ts'
 import type { Sessions } from '../../core/sessions.ts'
 import type { Exchange } from '../../core/transport.ts'
 
@@ -14,14 +15,7 @@ export interface CrossSiteOptions {
 export type CrossSiteCheck = (exchange: Exchange) => CrossSiteError | undefined
 
 /** The refusal, with what frameworks look for to answer it with 403. */
-export interface CrossSiteError extends SessionError {
-  readonly status: 403
-  readonly statusCode: 403
-  /** The message may be shown: Koa's and http-errors' convention. */
-  readonly expose: true
-  /** The answer, by Hono's convention. */
-  getResponse(): Response
-}
+export type CrossSiteError = HttpError<403>
 
 /**
  * The check of requests made by pages of other sites, for adapters: call it before `sessions.open`, and answer what it
@@ -41,8 +35,5 @@ function checkOrigin(origin: unknown): void {
 }
 
 function refusal(): CrossSiteError {
-  const error = new SessionError('ERR_SESSION_CROSS_SITE', 'The request carries the session cookie and was made by a page of another origin, so it was refused. If that page is yours, add its origin to trustedOrigins.')
-  const getResponse = (): Response => new Response(`${error.message}\n`, { status: 403, headers: { 'Content-Type': 'text/plain; charset=utf-8', 'Cache-Control': 'no-store' } })
-  // Where it was made says nothing, and Express shows it in development.
-  return Object.assign(error, { status: 403, statusCode: 403, expose: true, stack: String(error), getResponse } as const)
+  return withStatus(new SessionError('ERR_SESSION_CROSS_SITE', 'The request carries the session cookie and was made by a page of another origin, so it was refused. If that page is yours, add its origin to trustedOrigins.'), 403)
 }

@@ -24,6 +24,7 @@ export const PROGRAMS: readonly Program[] = [
   { name: 'PgBouncer', binaries: ['pgbouncer'], package: 'pgbouncer', needed: 'the PostgreSQL store behind PgBouncer' },
   { name: 'MariaDB', binaries: ['mariadbd', 'mysqld'], package: 'mariadb-server', needed: 'the MySQL store' },
   { name: 'memcached', binaries: ['memcached'], package: 'memcached', needed: 'the cache store over memcached' },
+  { name: 'faketime', binaries: ['faketime'], package: 'faketime', needed: 'servers whose clock is set' },
   { name: 'nginx', binaries: ['nginx'], package: 'nginx-light', needed: 'the tests behind a proxy' },
 ]
 

@@ -30,7 +30,7 @@ export interface PostgresServer {
 }
 
 /** Starts a private server on a free port in a temporary folder. As root it runs as the user `postgres`, since it refuses root. */
-export async function startPostgres(binary: string, settings: Readonly<Record<string, string>> = {}): Promise<PostgresServer> {
+export async function startPostgres(binary: string, settings: Readonly<Record<string, string>> = {}, env: NodeJS.ProcessEnv = {}): Promise<PostgresServer> {
   const folder = await temporaryFolder('postgres')
   const owner = await ownerOf('/var/lib/postgresql')
   await giveTo(owner, folder.path)
@@ -43,7 +43,7 @@ export async function startPostgres(binary: string, settings: Readonly<Record<st
   const all = { port: String(port), listen_addresses: '127.0.0.1', unix_socket_directories: '', max_connections: '200', ...settings }
   const args = ['-D', data, ...Object.entries(all).flatMap(([name, value]) => ['-c', `${name}=${value}`])]
   // Only our server knows the password. SIGINT is its fast shutdown: it ends the connections that are left.
-  const start = (): Promise<ServerProcess> => startServer({ command: binary, args, ...owner, stopSignal: 'SIGINT', isOurs: () => answers(url) })
+  const start = (): Promise<ServerProcess> => startServer({ command: binary, args, env: { ...process.env, ...env }, ...owner, stopSignal: 'SIGINT', isOurs: () => answers(url) })
   let server = await start()
   return {
     port,

@@ -34,7 +34,7 @@ export interface RedisServer {
 }
 
 /** Starts a server on a free port with its data in a temporary folder. `settings` are words of redis.conf: `['appendonly', 'yes']`. */
-export async function startRedis(binary: string, settings: readonly (readonly [string, string])[] = [], password = randomBytes(24).toString('hex')): Promise<RedisServer> {
+export async function startRedis(binary: string, settings: readonly (readonly [string, string])[] = [], password = randomBytes(24).toString('hex'), env: NodeJS.ProcessEnv = {}): Promise<RedisServer> {
   const folder = await temporaryFolder('redis')
   const port = await freePort()
   const own = [
@@ -43,7 +43,7 @@ export async function startRedis(binary: string, settings: readonly (readonly [s
   ] as const
   const args = [...own, ...settings].flatMap(([name, value]) => [`--${name}`, value])
   const ask = (...words: string[]): Promise<string> => askRedis({ port, password }, words)
-  const start = (): Promise<ServerProcess> => startServer({ command: binary, args, cwd: folder.path, isOurs: async () => (await ask('PING')) === '+PONG\r\n' })
+  const start = (): Promise<ServerProcess> => startServer({ command: binary, args, cwd: folder.path, env: { ...process.env, ...env }, isOurs: async () => (await ask('PING')) === '+PONG\r\n' })
   let server = await start()
   return {
     host: '127.0.0.1',

@@ -54,19 +54,22 @@ export function prepareTables(handle: SqliteHandle, table: string, columns: Sqli
   const { quote } = dialect
   const column = { id: quote(columns.id), createdAt: quote(columns.createdAt), touchedAt: quote(columns.touchedAt), expiresAt: quote(columns.expiresAt), endedAt: quote(columns.endedAt), record: quote(columns.record) }
   const tables = { sessions: quoted(table), terms: quoted(`${table}_terms`), meta: quoted(`${table}_meta`), column }
-  if (schemaVersion(handle, table, tables) === undefined) createTables(handle, table, tables)
+  if (!isComplete(handle, table, tables)) createTables(handle, table, tables)
   return statementsFor(handle, tables)
 }
 
 function createTables(handle: SqliteHandle, table: string, tables: Tables): void {
   const { sessions, terms, meta, column } = tables
-  const indexed = (name: 'createdAt' | 'touchedAt' | 'expiresAt'): string => `CREATE INDEX ${quoted(`${table}_by_${DEFAULT_COLUMNS[name]}`)} ON ${sessions} (${column[name]})`
+  let unless = ''
+  const indexed = (name: 'createdAt' | 'touchedAt' | 'expiresAt'): string => `CREATE INDEX ${unless}${quoted(`${table}_by_${DEFAULT_COLUMNS[name]}`)} ON ${sessions} (${column[name]})`
   transaction(handle, () => {
     // Another process may have made them while this one waited for the lock.
-    if (schemaVersion(handle, table, tables) !== undefined) return
+    if (isComplete(handle, table, tables)) return
+    // Where ours were here, and one of them was dropped, the others stay; a stranger's table is never taken for ours.
+    if (schemaVersion(handle, table, tables) !== undefined) unless = 'IF NOT EXISTS '
     // A rowid table: records are too large for WITHOUT ROWID, which reads four times slower here. The terms are small.
     handle.exec(`
-      CREATE TABLE ${sessions} (
+      CREATE TABLE ${unless}${sessions} (
         ${column.id} TEXT PRIMARY KEY NOT NULL,
         ${column.createdAt} INTEGER NOT NULL,
         ${column.touchedAt} INTEGER NOT NULL,
@@ -75,12 +78,18 @@ function createTables(handle: SqliteHandle, table: string, tables: Tables): void
         ${column.record} TEXT NOT NULL
       );
       ${indexed('createdAt')}; ${indexed('touchedAt')}; ${indexed('expiresAt')};
-      CREATE TABLE ${terms} (term TEXT NOT NULL, id TEXT NOT NULL, PRIMARY KEY (term, id)) WITHOUT ROWID;
-      CREATE INDEX ${quoted(`${table}_terms_by_id`)} ON ${terms} (id);
-      CREATE TABLE ${meta} (schema_version INTEGER NOT NULL);
-      INSERT INTO ${meta} VALUES (${SCHEMA_VERSION});
+      CREATE TABLE ${unless}${terms} (term TEXT NOT NULL, id TEXT NOT NULL, PRIMARY KEY (term, id)) WITHOUT ROWID;
+      CREATE INDEX ${unless}${quoted(`${table}_terms_by_id`)} ON ${terms} (id);
+      CREATE TABLE ${unless}${meta} (schema_version INTEGER NOT NULL);
+      INSERT INTO ${meta} SELECT ${SCHEMA_VERSION} WHERE NOT EXISTS (SELECT 1 FROM ${meta});
     `)
   })
+}
+
+function isComplete(handle: SqliteHandle, table: string, tables: Tables): boolean {
+  if (schemaVersion(handle, table, tables) === undefined) return false
+  const there = handle.prepare("SELECT name FROM sqlite_master WHERE type = 'table' AND name IN (? COLLATE NOCASE, ? COLLATE NOCASE)")
+  return there.all(table, `${table}_terms`).length === 2
 }
 
 /** The version of the tables that are there; undefined when there are none. */

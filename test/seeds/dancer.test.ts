@@ -1,15 +1,20 @@
 // Dancer::Session and Dancer::Session::Abstract: the cases DN-… of cases.json.
+import express from 'express'
+import express4 from 'express4'
 import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { cookieTransport, createSessions, memoryStore, SessionError, type Session, type SessionEvent } from '../../src/index.ts'
+import { expressSession } from '../../src/adapters/express.ts'
 import { fetchSession } from '../../src/adapters/fetch.ts'
 import { storeByName } from '../../src/stores.ts'
 import { cookieStore } from '../../src/stores/cookie.ts'
 import { fileStore } from '../../src/stores/file.ts'
 import { simpleStore } from '../../src/stores/simple.ts'
 import { TestExchange } from '../../src/testing/exchange.ts'
+import { listen } from '../adapters/node-server.ts'
 import { all } from './all.ts'
 import { application, Client, type Data } from './seed.ts'
 
@@ -247,6 +252,29 @@ describe('hooks and views', () => {
     const view = (page: { readonly session: { readonly token: string | undefined; toJSON(): unknown } }): string => `<p>${page.session.token ?? ''}</p>`
     const { result, setCookies } = await client().send((session) => view({ session }))
     expect([result, setCookies, await all(store.list())]).toEqual(['<p></p>', [], []])
+  })
+})
+
+describe('forward', () => {
+  it.each([['express 5', express], ['express 4', express4]] as const)('keeps the session that this very request has begun, in %s', async (_name, create) => {
+    const { sessions, store } = application()
+    const app = create()
+    app.use(expressSession(sessions))
+    app.get('/start', (req, res) => {
+      req.session.set('from', 'start')
+      req.url = '/target'
+      app(req, res)
+    })
+    app.get('/target', (req, res) => {
+      req.session.set('to', 'target')
+      res.json([req.session.id, req.session.toObject()])
+    })
+    const { origin, close } = await listen(createServer(app))
+    const response = await fetch(`${origin}/start`)
+    const [id] = await all(store.list())
+    expect([await response.json(), response.headers.getSetCookie().length]).toEqual([[id, { from: 'start', to: 'target' }], 1])
+    expect(await all(store.list())).toHaveLength(1)
+    await close()
   })
 })
 

@@ -2,12 +2,17 @@
 import { MemoryStore } from 'express-session'
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { createServer, get, IncomingMessage } from 'node:http'
+import { text } from 'node:stream/consumers'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { nodeSession } from '../../src/adapters/node.ts'
 import { memoryStore, type Patch, type Store } from '../../src/index.ts'
 import { expressStore } from '../../src/stores/express.ts'
 import { fileStore } from '../../src/stores/file.ts'
+import { listen } from '../adapters/node-server.ts'
 import { all } from './all.ts'
 import { application, Client } from './seed.ts'
 
@@ -115,6 +120,26 @@ describe('identity', () => {
     expect((await visitor.send((session) => session.get('x'), { headers: { 'user-agent': 'one' } })).result).toBe(1)
     const { result } = await new Client(sessions, cookie).send((session) => [session.toObject(), session.endedBecause], { headers: { 'user-agent': 'two' } })
     expect([result, await stored(id)]).toEqual([[{}, 'bound-elsewhere'], undefined])
+  })
+
+  it('SB-15 a session can be bound to the address, too', async () => {
+    const { sessions, stored } = application({ bind: ({ request }) => (request instanceof IncomingMessage ? request.socket.remoteAddress ?? '' : '') })
+    const { origin, close } = await listen(createServer(nodeSession(sessions, (request, response, session) => {
+      if (request.url === '/set') session.set('x', 1)
+      response.end(JSON.stringify([session.id, session.toObject(), session.endedBecause ?? null]))
+    })))
+    const ask = async (path: string, localAddress: string, cookie = ''): Promise<{ readonly answer: unknown; readonly cookie: string }> => {
+      const sent = get(`${origin}${path}`, { localAddress, headers: { cookie } })
+      const [response]: IncomingMessage[] = await once(sent, 'response')
+      if (response === undefined) throw new Error('no response')
+      return { answer: JSON.parse(await text(response)), cookie: response.headers['set-cookie']?.[0]?.split(';')[0] ?? '' }
+    }
+    const { cookie, answer } = await ask('/set', '127.0.0.1')
+    const [id] = answer as [string]
+    expect((await ask('/', '127.0.0.1', cookie)).answer).toEqual([id, { x: 1 }, null])
+    expect((await ask('/', '127.0.0.2', cookie)).answer).toEqual([expect.not.stringMatching(id), {}, 'bound-elsewhere'])
+    expect([await stored(id), (await ask('/', '127.0.0.1', cookie)).answer]).toEqual([undefined, [expect.any(String), {}, 'revoked']])
+    await close()
   })
 
   it('SB-17 a script as token is shown nowhere', async () => {

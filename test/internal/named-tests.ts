@@ -18,12 +18,21 @@ export function titlesIn(file: string): ReadonlySet<string> {
   return titles
 }
 
-const RUNNERS: ReadonlySet<unknown> = new Set(['it', 'test', 'describe', 'describeWithServer'])
+/** Those of them that are tests, without the groups that they are in. */
+export function casesIn(file: string): readonly string[] {
+  return nodesOf(parseAst(readFileSync(join(root, file), 'utf8'), { lang: 'ts' })).flatMap((node) => (isCallOf(node, CASES) ? titleOf(node) : []))
+}
+
+const CASES: ReadonlySet<unknown> = new Set(['it', 'test'])
+const RUNNERS: ReadonlySet<unknown> = new Set([...CASES, 'describe', 'describeWithServer', 'describeOnSmallDisk'])
 
 function titleOf(node: Node): readonly string[] {
   if (node['type'] === 'Property' && isNode(node['key']) && node['key']['name'] === 'title') return textOf(node['value'])
-  if (node['type'] !== 'CallExpression' || !Array.isArray(node['arguments']) || !RUNNERS.has(runnerOf(node['callee']))) return []
-  return textOf(node['arguments'][0])
+  return isCallOf(node, RUNNERS) && Array.isArray(node['arguments']) ? textOf(node['arguments'][0]) : []
+}
+
+function isCallOf({ type, callee }: Node, runners: ReadonlySet<unknown>): boolean {
+  return type === 'CallExpression' && runners.has(runnerOf(callee))
 }
 
 /** `it` of `it`, `it.each(…)`, `runner.it`. */

@@ -2,6 +2,7 @@ import { strict as assert } from 'node:assert'
 import { applyPatch, type Patch, type PatchResult } from '../../core/patch.ts'
 import { isLive, tombstone, type SessionRecord } from '../../core/record.ts'
 import type { Store } from '../../core/store.ts'
+import { numbersFrom, pick, randomSeed, type Numbers } from './numbers.ts'
 import { assertSameRecord, entriesOf, HOUR, newId, newRecord, NOW, type StoreCase } from './trial.ts'
 
 export const historyCases: readonly StoreCase[] = [
@@ -154,30 +155,6 @@ function randomPatch(numbers: Numbers, now: number, record: SessionRecord): Patc
 function ordersOf(items: readonly number[]): readonly (readonly number[])[] {
   if (items.length <= 1) return [items]
   return items.flatMap((item) => ordersOf(items.filter((other) => other !== item)).map((rest) => [item, ...rest]))
-}
-
-/** A whole number from 0, below the one given. */
-type Numbers = (below: number) => number
-
-function randomSeed(): number {
-  return Math.floor(Math.random() * 2 ** 32)
-}
-
-/** mulberry32: small, seeded, and good enough to choose test data. */
-function numbersFrom(seed: number): Numbers {
-  let state = seed
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % below
-  }
-}
-
-function pick<T>(numbers: Numbers, from: readonly T[]): T {
-  const picked = from[numbers(from.length)]
-  assert.ok(picked !== undefined)
-  return picked
 }
 
 async function withSeed(seed: number, body: () => Promise<void>): Promise<void> {

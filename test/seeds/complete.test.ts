@@ -18,6 +18,15 @@ it('every case is the title of a test, or is said not to be covered', () => {
   expect(ids.filter((id) => named(tests, id) === named(notCovered, id))).toEqual([])
 })
 
+it('the nine requests are lived on every store, over every transport', () => {
+  const named = (folder: string): string[] => globSync(`src/${folder}/*.ts`, { cwd: root }).filter((file) => !file.endsWith('.test.ts')).map((file) => file.slice(0, -3))
+  const lives = read('test/seeds/life.test.ts') + read('test/seeds/life-on-servers.test.ts')
+  expect(named('stores').filter((file) => !lives.includes(`../../${file}.ts'`) && file !== 'src/stores/memory')).toEqual([])
+  expect(lives).toContain('memoryStore()')
+  expect(named('transports').filter((file) => !read('test/seeds/nine-requests.ts').includes(`../../${file}.ts'`) && file !== 'src/transports/cookie')).toEqual([])
+  expect(read('test/seeds/nine-requests.ts')).toContain('cookieTransport(')
+})
+
 // Every member that the four systems document, as seeds.md names them.
 const MEMBERS = {
   'Jifty::Web::Session': `new id create load load_by_kv unload loaded get set remove remove_all continuations set_cookie cookie_name expires get_ set_ remove_continuation SessionClass SessionBackend

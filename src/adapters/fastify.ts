@@ -53,7 +53,7 @@ export interface FastifySessionReply {
 /** The part of a Fastify instance that is used here. */
 export interface FastifySessionInstance {
   decorateRequest(name: string): unknown
-  addHook(name: 'onRequest', hook: (request: FastifySessionRequest, reply: FastifySessionReply) => Promise<void>): unknown
+  addHook(name: 'onRequest' | 'preValidation', hook: (request: FastifySessionRequest, reply: FastifySessionReply) => Promise<void>): unknown
   addHook(name: 'onSend', hook: (request: FastifySessionRequest, reply: FastifySessionReply, payload: unknown) => Promise<unknown>): unknown
   addHook(name: 'onError', hook: (request: FastifySessionRequest, reply: FastifySessionReply, error: Error) => Promise<void>): unknown
 }
@@ -73,7 +73,8 @@ export function fastifySession<Data extends object>(sessions: Sessions<Data>, { 
   const exchanges = new WeakMap<FastifySessionRequest, FastifyExchange<Data>>()
   const plugin = async (app: FastifySessionInstance): Promise<void> => {
     app.decorateRequest(as)
-    app.addHook('onRequest', async (request, reply) => {
+    // Later where the token may be in a form, since Fastify parses bodies in between.
+    app.addHook(sessions.readsBody ? 'preValidation' : 'onRequest', async (request, reply) => {
       if (sessionInPlace(Reflect.get(request, as) ?? undefined, sessions, as) !== undefined) return
       const exchange = new FastifyExchange<Data>(request, reply)
       const refused = check(exchange)

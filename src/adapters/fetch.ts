@@ -3,6 +3,7 @@ import type { Sessions } from '../core/sessions.ts'
 import type { Awaitable } from '../core/store.ts'
 import { crossSiteCheck, type CrossSiteOptions } from './internal/cross-site.ts'
 import { FetchExchange } from './internal/fetch-exchange.ts'
+import { formOf } from './internal/form-body.ts'
 import { lateResponse, markLate, type LateOptions } from './internal/late.ts'
 
 export interface FetchSessionOptions extends CrossSiteOptions, LateOptions {
@@ -32,6 +33,7 @@ export function fetchSession<Data extends object, Rest extends readonly unknown[
     if (refused !== undefined) return options.onError === undefined ? refused.getResponse() : options.onError(refused, request)
     let opened: Session<Data> | undefined
     try {
+      if (sessions.readsBody) exchange.body = await formOf(request)
       const session = opened = await sessions.open(exchange)
       markLate(session, options.late)
       const reply = await replyOf(() => handler(request, session, ...rest))

@@ -2,6 +2,7 @@ import type { RegisteredSession } from '../core/register.ts'
 import type { Sessions } from '../core/sessions.ts'
 import type { Exchange } from '../core/transport.ts'
 import { crossSiteCheck, type CrossSiteOptions } from './internal/cross-site.ts'
+import { formOf } from './internal/form-body.ts'
 import { finishLate, isLate, lateBody, lateResponse, markLate, type LateOptions } from './internal/late.ts'
 import { sessionInPlace } from './internal/place.ts'
 
@@ -41,6 +42,7 @@ export function h3Session<Data extends object>(
     const refused = check(exchange)
     // Thrown, h3 would log it and answer what it answers to any error that it does not know.
     if (refused !== undefined) return refused.getResponse()
+    if (sessions.readsBody) exchange.body = await formOf(event.req)
     const session = await sessions.open(exchange)
     markLate(session, options.late)
     event.context[as] = session
@@ -68,6 +70,7 @@ class H3Exchange implements Exchange {
   readonly #event: H3SessionEvent
   #answer: Response | undefined
   headSent = false
+  body: unknown
 
   constructor(event: H3SessionEvent, trustProxy: boolean) {
     this.#event = event

@@ -3,6 +3,7 @@ import type { Session } from '../core/session.ts'
 import type { Sessions } from '../core/sessions.ts'
 import { crossSiteCheck, type CrossSiteOptions } from './internal/cross-site.ts'
 import { FetchExchange } from './internal/fetch-exchange.ts'
+import { formOf } from './internal/form-body.ts'
 import { lateResponse, markLate, type LateOptions } from './internal/late.ts'
 import { sessionInPlace } from './internal/place.ts'
 
@@ -43,6 +44,7 @@ export function honoSession<Data extends object>(
     const exchange = new FetchExchange(context.req.raw, trustProxy)
     const refused = check(exchange)
     if (refused !== undefined) throw refused
+    if (sessions.readsBody) exchange.body = await formOf(context.req.raw)
     const session = await sessions.open(exchange)
     markLate(session, options.late)
     context.set(as, session)

@@ -71,6 +71,8 @@ export interface Sessions<Data extends object = Record<string, unknown>> {
   nameFor(exchange: Exchange): string | undefined
   /** For adapters: a cookie of ours is on the request. Browsers add it by themselves, so a page of another site may have made the request. */
   carriesCookie(exchange: Exchange): boolean
+  /** For adapters: a transport looks for the token in a form, so the exchange needs its `body` before {@link open}. */
+  readonly readsBody: boolean
   /** Stops the sweeper and closes what the store opened. */
   close(): Promise<void>
 }
@@ -210,6 +212,10 @@ class Manager<Data extends object> implements Sessions<Data>, Core {
 
   carriesCookie(exchange: Exchange): boolean {
     return this.settings.transports.some((one) => one.vary === 'Cookie' && one.read(exchange).length > 0)
+  }
+
+  get readsBody(): boolean {
+    return this.settings.transports.some((one) => one.readsBody === true)
   }
 
   #lifeFor(exchange: Exchange): Life {

@@ -77,6 +77,8 @@ export interface Transport {
   readonly persistent?: boolean
   /** The application has to carry the token itself, so `session.token` gives it at every request. */
   readonly exposesToken?: boolean
+  /** The token may be in a form, so an adapter has the body parsed before the session is opened, where it can. */
+  readonly readsBody?: boolean
   /** Called once at the end of each response, after every write to the store and before the head leaves. */
   settle?(exchange: Exchange): void
   /** What an audit looks at. Absent where it cannot be told. */

@@ -39,6 +39,17 @@ describe('the query transport', () => {
   it('refuses a name that is none', () => {
     expect(() => queryTransport({ name: 'a&b' })).toThrow(/name is "a&b"/)
     // @ts-expect-error -- a typing mistake in JavaScript
-    expect(() => queryTransport({ parameter: 'x' })).toThrow(/The only setting is name/)
+    expect(() => queryTransport({ parameter: 'x' })).toThrow(/The settings are name and form/)
+  })
+
+  it('takes the last of several fields, and what is no text for none', () => {
+    const { read } = queryTransport({ form: true })
+    const tokens = (body: unknown, type = 'application/x-www-form-urlencoded; charset=utf-8', method = 'POST'): readonly string[] =>
+      read(new TestExchange({ method, url: '/?sid=address', body, headers: { 'content-type': type } }))
+    expect(tokens({ sid: ['a', 'b'] })).toEqual(['b'])
+    expect(tokens({ sid: 'a' })).toEqual(['a'])
+    for (const body of [undefined, null, 'sid=a', {}, { sid: 5 }, { sid: { $ne: 1 } }, { sid: [] }, Object.create({ sid: 'inherited' })]) expect(tokens(body)).toEqual(['address'])
+    expect(tokens({ sid: 'a' }, 'application/json')).toEqual(['address'])
+    expect(tokens({ sid: 'a' }, undefined, 'PUT')).toEqual(['address'])
   })
 })

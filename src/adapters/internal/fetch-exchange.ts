@@ -9,6 +9,8 @@ export class FetchExchange implements Exchange {
   /** The visitor was told something about the token. */
   handsOut = false
   headSent = false
+  /** The fields of a form, where a transport looks for the token in them. */
+  body: unknown
 
   constructor(request: Request, trustProxy: boolean) {
     this.request = request

@@ -34,6 +34,7 @@ export function encodeValue(value: unknown, name?: string): string {
 }
 
 export function decodeValue(text: string): unknown {
+  if (isPlainText(text)) return text.slice(1, -1)
   try {
     return text.startsWith(RICH) ? devalue.parse(text.slice(1)) : JSON.parse(text)
   } catch {
@@ -41,6 +42,13 @@ export function decodeValue(text: string): unknown {
     throw new SessionError('ERR_SESSION_UNREADABLE', 'A stored entry is no text that the codec makes. It is treated as absent.')
   }
 }
+
+// Most values are short texts without an escape, and need no parser.
+function isPlainText(text: string): boolean {
+  return text.length >= 2 && text.startsWith('"') && text.indexOf('"', 1) === text.length - 1 && !text.includes('\\') && !CONTROL.test(text)
+}
+
+const CONTROL = /[\u0000-\u001f]/
 
 function encodeRich(value: unknown, path: Path): string {
   try {

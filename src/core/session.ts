@@ -55,7 +55,6 @@ export class Session<Data extends object = Record<string, unknown>> extends Seal
     this.#life = life
     this.#starting = starting
     this.#data = new Namespace(life, DATA)
-    Object.preventExtensions(this)
   }
 
   /** The public part of the token: safe in logs and on a devices page. Made when it is asked for, stored when something is. */

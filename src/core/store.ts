@@ -36,6 +36,8 @@ export interface Store {
   readonly consistency?: 'atomic' | 'best-effort' | 'client'
   /** `nothing` where every call works and no record is ever there again; no token is then handed out. Absent everywhere else. */
   readonly keeps?: 'nothing'
+  /** Every method answers at once, so core makes no signal for its calls: none could fire while one is under way. Absent elsewhere. */
+  readonly answersAtOnce?: true
   /** The largest record the backend takes, in bytes. Absent where there is no limit of its own. */
   readonly maxBytes?: number
   /**

@@ -22,7 +22,7 @@ export interface TokenFormat {
 
 const ID_BYTES = 16
 const SECRET_BYTES = 32
-const TOKEN_LENGTH = 22 + 1 + 43
+const TOKEN = /^[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{43}$/
 const BASE64URL = /^[A-Za-z0-9_-]+$/
 
 /** ASVS 5.0 7.2.3 asks for 128 bits at least; the secret has 256. */
@@ -43,10 +43,8 @@ export function makeId(random: RandomBytes): SessionId {
 
 function parseToken(text: string): Token | undefined {
   // Outside of requests the text can be of a message that a visitor sent, and anything.
-  if (typeof text !== 'string' || text.length !== TOKEN_LENGTH || text.charCodeAt(22) !== 0x2e) return undefined
-  const id = text.slice(0, 22)
-  const secret = text.slice(23)
-  return BASE64URL.test(id) && BASE64URL.test(secret) ? { id, secret } : undefined
+  if (typeof text !== 'string' || !TOKEN.test(text)) return undefined
+  return { id: text.slice(0, 22), secret: text.slice(23) }
 }
 
 /** True for a text with the form of an id. Anything else never reaches a store. */
@@ -100,11 +98,17 @@ function hasher(): (secret: string) => string {
   return (secret) => crypto.createHash('sha256').update(secret).digest('base64url')
 }
 
-/** Compares two hashes of equal length in a time that does not tell where they differ. */
+const encoder = new TextEncoder()
+const [left, right] = [new Uint8Array(64), new Uint8Array(64)]
+
+/** Compares two hashes of equal length in a time that does not tell where they differ. Both have 64 characters at most. */
 export function sameHash(a: string, b: string): boolean {
-  if (a.length !== b.length) return false
+  if (a.length !== b.length || a.length > left.length) return false
+  // Bytes are compared many times faster than the characters of a text that was just made.
+  const { written } = encoder.encodeInto(a, left)
+  if (written !== encoder.encodeInto(b, right).written) return false
   let difference = 0
-  for (let at = 0; at < a.length; at += 1) difference |= a.charCodeAt(at) ^ b.charCodeAt(at)
+  for (let at = 0; at < written; at += 1) difference |= (left[at] ?? 0) ^ (right[at] ?? 0)
   return difference === 0
 }
 

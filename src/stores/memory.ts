@@ -50,6 +50,7 @@ function isBound(value: unknown): boolean {
 }
 
 class Memory implements MemoryStore {
+  readonly answersAtOnce = true
   readonly #maxSessions: number
   readonly #maxBytes: number
   readonly #table: SlotTable

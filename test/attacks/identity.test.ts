@@ -112,18 +112,14 @@ describe('token guessing', () => {
 describe('timing', () => {
   it('comparing two hashes takes the same steps wherever they differ', () => {
     const hash = 'x'.repeat(43)
-    const steps = (other: string): number => {
-      const looked = vi.spyOn(String.prototype, 'charCodeAt')
-      sameHash(hash, other)
-      const { length } = looked.mock.calls
-      looked.mockRestore()
-      return length
-    }
-    expect([`y${hash.slice(1)}`, `${hash.slice(0, 20)}y${hash.slice(21)}`, `${hash.slice(1)}y`, hash].map(steps)).toEqual([86, 86, 86, 86])
+    const others = Array.from(hash, (_, at) => `${hash.slice(0, at)}y${hash.slice(at + 1)}`)
+    expect([hash, ...others].filter((other) => sameHash(hash, other))).toEqual([hash])
+    // All of its loop is one accumulation, which nothing ends early.
+    expect(sameHash.toString().split('for (')[1]).toMatch(/^[^)]*\)\s*difference \|= [^;]*;\s*return difference === 0;?\s*}$/)
   })
 
   it('no source compares a secret, a MAC or the hash of a visitor’s token with an operator that stops at the first difference', () => {
-    const found = sources().flatMap(({ file, code }) => comparisons(code).filter((text) => /\b(secret|mac)\b(?!\.length)/.test(text)).map((text) => `${file}: ${text}`))
+    const found = sources().flatMap(({ file, code }) => comparisons(code).filter((text) => /\b(secret|mac)\b(?!\.length)/.test(text) && !text.endsWith('undefined')).map((text) => `${file}: ${text}`))
     expect(found).toEqual([])
     expect(comparisons('if (token.secret === secret) yes()')).toEqual(['token.secret === secret'])
     const resolve = readFileSync(join(import.meta.dirname, '../../src/core/internal/resolve.ts'), 'utf8')

@@ -71,7 +71,7 @@ function sealAfterFailure(life: Life): Awaitable<void> {
 // Decided before the commit: a session whose cookie may not be sent is a record that nobody can return to.
 function mustStayUnsaved(life: Life): boolean {
   const begins = life.status === 'absent' || life.status === 'ended'
-  return begins && life.exchange !== undefined && isPubliclyCacheable(life.exchange, life.core.now()) && life.isChanged
+  return begins && life.isChanged && life.exchange !== undefined && isPubliclyCacheable(life.exchange, life.core.now())
 }
 
 function leaveUnsaved(life: Life): void {

@@ -1,4 +1,4 @@
-import { deadlineAfterTouch } from '../deadlines.ts'
+import { deadlineAfterTouch, isTouchDue } from '../deadlines.ts'
 import { endedBecause, type Events, type EndedBecause } from '../events.ts'
 import type { Settings } from '../options.ts'
 import type { Seal } from '../security.ts'
@@ -237,7 +237,7 @@ export class Life implements CopyContext {
   commit(only?: EntryKey): Awaitable<CommitResult> {
     if (this.endAtCommit !== false) return this.end('destroyed')
     if (this.#replaced !== undefined) return andThen(this.#endReplaced(this.#replaced), () => this.commit(only))
-    if (this.status === 'live') return this.#commitLive(only)
+    if (this.status === 'live') return this.#isQuiet() ? 'ok' : this.#applyChanges(only, {}, 0)
     if (this.status === 'unloaded' || this.status === 'released') return 'ok'
     if (!this.isChanged) return 'ok'
     return this.status === 'absent' || this.status === 'ended' ? this.create(only) : this.#dropChanges()
@@ -356,8 +356,9 @@ export class Life implements CopyContext {
     })
   }
 
-  #commitLive(only: EntryKey | undefined): Awaitable<CommitResult> {
-    return this.#applyChanges(only, {}, 0)
+  // What most requests do: they read a little, and no touch is due.
+  #isQuiet(): boolean {
+    return !this.forced && this.#ownDeadline === undefined && this.copy.isUntouched && !isTouchDue(this, this.core.now(), this.core.settings.deadlines)
   }
 
   #applyChanges(only: EntryKey | undefined, identity: IdentityChange, attempt: number): Awaitable<CommitResult> {

@@ -33,7 +33,7 @@ export class StoreGuard {
   }
 
   read(id: SessionId, fresh = false): Awaitable<SessionRecord | undefined> {
-    return this.#call('read', 'none', (call) => this.store.read(id, fresh ? call.withFresh() : call))
+    return this.#call('read', 'none', (call) => this.store.read(id, this.#optionsOf(call, fresh)))
   }
 
   create(id: SessionId, record: SessionRecord): Awaitable<boolean> {
@@ -41,7 +41,7 @@ export class StoreGuard {
   }
 
   patch(id: SessionId, patch: Patch): Awaitable<PatchResult> {
-    return this.#call('patch', 'unknown', (call) => this.store.patch(id, patch, call))
+    return this.#call('patch', 'unknown', (call) => this.store.patch(id, patch, this.#optionsOf(call)))
   }
 
   end(id: SessionId, because: EndReason, at: number): Awaitable<boolean> {
@@ -113,6 +113,11 @@ export class StoreGuard {
     return isPromise(answer) ? limited(answer, call, name, outcome, name === 'sweep' ? Math.max(this.#timeoutMs, SWEEP_TIMEOUT_MS) : this.#timeoutMs) : answer
   }
 
+  #optionsOf(call: Call, fresh = false): Partial<CallOptions> {
+    if (this.store.answersAtOnce === true) return NO_OPTIONS
+    return fresh ? call.withFresh() : call
+  }
+
   // A server that hangs while the store opens must not hang the requests that wait for it.
   #waitForOpen(): Awaitable<void> {
     const opening = this.open()
@@ -123,6 +128,8 @@ export class StoreGuard {
     throw new SessionError('ERR_SESSION_STORE', 'The session store did not open. Look at the error of its first call.', { outcome: 'none' })
   }
 }
+
+const NO_OPTIONS: Partial<CallOptions> = {}
 
 // No visitor waits for a sweep, and one by age may have to look at every record.
 const SWEEP_TIMEOUT_MS = 60_000

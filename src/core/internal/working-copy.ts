@@ -38,6 +38,8 @@ interface Cell {
   /** Which write of this request was the latest here. */
   write: number
   expiresAt: number | undefined
+  /** The codec's text of a primitive that was written, which cannot change any more. */
+  text: string | undefined
 }
 
 /**
@@ -46,17 +48,42 @@ interface Cell {
  */
 export class WorkingCopy {
   readonly #context: CopyContext
-  #base: Entries
+  #known: Entries
+  /** Stored already, and not in `#known` yet: most requests end with their commit, and nobody looks again. */
+  #settled: EntryChanges[] = NO_CHANGES
   #cells: Map<EntryKey, Cell> | undefined
   #writes = 0
 
   constructor(base: Entries, context: CopyContext) {
-    this.#base = base
+    this.#known = base
     this.#context = context
   }
 
   get base(): Entries {
     return this.#base
+  }
+
+  get #base(): Entries {
+    if (this.#settled.length === 0) return this.#known
+    const base = makeEntries(this.#known)
+    for (const { set, remove } of this.#settled) {
+      for (const [key, text] of set) base[key] = text
+      for (const key of remove) delete base[key]
+    }
+    this.#base = base
+    return base
+  }
+
+  set #base(base: Entries) {
+    this.#known = base
+    this.#settled = NO_CHANGES
+  }
+
+  /** Nothing was written, and nothing read inside which something can be changed. */
+  get isUntouched(): boolean {
+    if (this.#cells === undefined) return true
+    for (const { pending, value } of this.#cells.values()) if (pending || isMutable(value)) return false
+    return true
   }
 
   /** How many writes this request has made so far. */
@@ -75,9 +102,11 @@ export class WorkingCopy {
 
   write(key: EntryKey, value: unknown, expiresAt?: number): void {
     // Encoded at once, so that the developer's mistake is reported at the line that makes it.
-    this.#encode(key, value)
+    const text = this.#encode(key, value)
     const cell = this.#cells?.get(key) ?? this.#unreadCell(key)
     cell.value = value
+    // A sealing codec's text depends on the id, which may still change.
+    cell.text = isMutable(value) || this.#codecFor(key) !== standardCodec ? undefined : text
     cell.present = true
     cell.pending = true
     cell.write = this.#writes += 1
@@ -142,13 +171,11 @@ export class WorkingCopy {
   }
 
   /** The changes have been stored: they are the new basis. */
-  settle({ set, remove, writes }: EntryChanges): void {
-    const base = makeEntries(this.#base)
-    for (const [key, text] of set) base[key] = text
-    for (const key of remove) delete base[key]
-    this.#base = base
-    for (const [key] of set) this.#settleCell(key, writes)
-    for (const key of remove) this.#settleCell(key, writes)
+  settle(changes: EntryChanges): void {
+    const { set, remove, writes } = changes
+    this.#settled = [...this.#settled, changes]
+    for (const [key, text] of set) this.#settleCell(key, text, writes)
+    for (const key of remove) this.#settleCell(key, undefined, writes)
   }
 
   /**
@@ -181,7 +208,7 @@ export class WorkingCopy {
     base[key] = text
     this.#base = base
     const cell = this.#cells?.get(key)
-    if (cell === undefined || cell.write <= writes) return this.#keep(key, { stored: text, read: true, value, present: true, pending: false, write: writes, expiresAt: splitEntryText(text).expiresAt })
+    if (cell === undefined || cell.write <= writes) return this.#keep(key, { stored: text, read: true, value, present: true, pending: false, write: writes, expiresAt: splitEntryText(text).expiresAt, text: undefined })
     // Written while the store was at work: that is the later one.
     cell.stored = text
   }
@@ -206,14 +233,15 @@ export class WorkingCopy {
     const base = this.#decode(key, cell.stored)
     const newest = this.#decode(key, theirs)
     cell.value = merge(base.value, newest.value, cell.present ? cell.value : undefined)
+    cell.text = undefined
     cell.present = cell.value !== undefined
     cell.pending = true
   }
 
-  #settleCell(key: EntryKey, writes: number): void {
+  #settleCell(key: EntryKey, stored: string | undefined, writes: number): void {
     const cell = this.#cells?.get(key)
     if (cell === undefined) return
-    cell.stored = this.#base[key]
+    cell.stored = stored
     // Written again while the store was at work: that is still to be stored.
     if (cell.write <= writes) cell.pending = false
   }
@@ -224,7 +252,7 @@ export class WorkingCopy {
   }
 
   #unreadCell(key: EntryKey): Cell {
-    return { stored: this.#base[key], read: false, value: undefined, present: false, pending: false, write: 0, expiresAt: undefined }
+    return { stored: this.#base[key], read: false, value: undefined, present: false, pending: false, write: 0, expiresAt: undefined, text: undefined }
   }
 
   #cellFor(key: EntryKey): Cell {
@@ -232,7 +260,7 @@ export class WorkingCopy {
     if (known !== undefined) return known
     const stored = this.#base[key]
     const { present, value, expiresAt } = this.#decode(key, stored)
-    const cell = { stored, read: true, value, present, pending: false, write: 0, expiresAt }
+    const cell: Cell = { stored, read: true, value, present, pending: false, write: 0, expiresAt, text: undefined }
     this.#keep(key, cell)
     return cell
   }
@@ -249,7 +277,7 @@ export class WorkingCopy {
   // Undefined for a value that was read and that no codec of ours can have stored: its reader is not at fault.
   #textOf(key: EntryKey, cell: Cell): string | undefined {
     try {
-      return joinEntryText(this.#encode(key, cell.value), cell.expiresAt)
+      return joinEntryText(cell.text ?? this.#encode(key, cell.value), cell.expiresAt)
     } catch (error) {
       if (cell.pending || this.#canKeep(key, this.#decode(key, cell.stored).value)) throw error
       this.#context.onUnreadable(key, error)
@@ -329,6 +357,7 @@ export class WorkingCopy {
   }
 }
 
+const NO_CHANGES: EntryChanges[] = []
 const UNCHANGED = Symbol('unchanged')
 const ABSENT = { present: false, value: undefined, expiresAt: undefined } as const
 

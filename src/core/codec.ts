@@ -45,10 +45,8 @@ export function decodeValue(text: string): unknown {
 
 // Most values are short texts without an escape, and need no parser.
 function isPlainText(text: string): boolean {
-  return text.length >= 2 && text.startsWith('"') && text.indexOf('"', 1) === text.length - 1 && !text.includes('\\') && !CONTROL.test(text)
+  return text.length >= 2 && text.startsWith('"') && text.indexOf('"', 1) === text.length - 1 && !text.includes('\\')
 }
-
-const CONTROL = /[\u0000-\u001f]/
 
 function encodeRich(value: unknown, path: Path): string {
   try {

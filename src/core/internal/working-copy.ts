@@ -70,7 +70,8 @@ export class WorkingCopy {
       for (const [key, text] of set) base[key] = text
       for (const key of remove) delete base[key]
     }
-    this.#base = base
+    this.#known = base
+    this.#settled = NO_CHANGES
     return base
   }
 

@@ -1,6 +1,7 @@
 import { channel } from 'node:diagnostics_channel'
 import * as fc from 'fast-check'
 import { afterEach, describe, expect, it } from 'vitest'
+import { Visitor } from '../test/internal/visitor.ts'
 import { fetchSession } from './adapters/fetch.ts'
 import { continuations } from './continuations/index.ts'
 import { Signer } from './core/internal/signer.ts'
@@ -196,6 +197,21 @@ describe('the developer', () => {
     [{ keys: [KEY], maxAge: 'soon' }, 'maxAge'], [{ keys: [KEY], maxAge: 0 }, 'maxAge'], [{ keys: [KEY], onRejected: 'x' }, 'function'], [{ keys: [KEY], secret: 'x' }, 'keys'],
   ])('may not pass %j', (options, words) => {
     expect(() => windowState(JSON.parse(JSON.stringify(options)))).toThrow(failureOf('ERR_SESSION_OPTION', words))
+  })
+})
+
+describe('on a detour', () => {
+  it('comes back with the request that was saved, and goes along where the target has it', async () => {
+    const { state } = made()
+    const sessions = createSessions({ continuations: continuations({ keys: [KEY] }), sweepEvery: 'never' })
+    const visitor = new Visitor(sessions)
+    const from = state.link('/wizard', { step: 2 })
+    const { result: to } = await visitor.visit((session) => session.continuations.save({ to: state.link('/login', state.read(from)) }), { url: from })
+    expect(state.read(to)).toEqual({ step: 2 })
+    const { result: back } = await visitor.visit(async (session) => { await session.login('ada'); return session.continuations.return() }, { url: to })
+    const { result } = await visitor.visit((session) => [session.continuations.arrived?.path, state.read(back), session.continuations.misplaced], { url: back })
+    expect(result).toEqual(['/wizard', { step: 2 }, undefined])
+    await sessions.close()
   })
 })
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { Visitor } from '../../test/internal/visitor.ts'
 import { createSessions, type SessionsOptions } from '../index.ts'
+import { cookieStore } from '../stores/cookie.ts'
 import { memoryStore } from '../stores/memory.ts'
 import { movableClock } from '../testing/clock.ts'
 import { holdable } from '../testing/race-kit.ts'
@@ -43,6 +44,17 @@ describe('revokeEveryone', () => {
   it('wants the extension, without which a login would slip through', async () => {
     const sessions = createSessions({ sweepEvery: 'never' })
     await expect(revokeEveryone(sessions)).rejects.toMatchObject({ code: 'ERR_SESSION_USAGE' })
+  })
+
+  it('says that it cannot where the visitors keep their sessions, where only an epoch can', async () => {
+    const store = cookieStore({ keys: ['ab'.repeat(32)] })
+    const sessions = createSessions({ store, security: security() })
+    await expect(revokeEveryone(sessions)).rejects.toMatchObject({ code: 'ERR_SESSION_UNSUPPORTED' })
+    const customer = new Visitor(sessions)
+    await customer.visit((session) => session.login('ann'))
+    expect((await customer.visit((session) => session.owner)).result).toBe('ann')
+    const after = new Visitor(createSessions({ store, security: security({ epoch: new Date() }) }), customer.cookie)
+    expect((await after.visit((session) => [session.owner, session.endedBecause])).result).toEqual([undefined, 'revoked'])
   })
 
   it('undoes a login that cannot be checked', async () => {

@@ -46,13 +46,10 @@ export function security(options: SecurityOptions = {}): SecurityExtension {
   const max = maxFrom(options.maxConcurrent)
   return {
     apply(settings) {
-      const { aroundLogin, ...others } = hooksFrom(options, max, onLimit, settings)
       const applied: Settings = {
         ...settings,
-        ...others,
+        ...hooksFrom(options, max, onLimit, settings),
         ...(seal === 'token' && sealedWithToken(settings)),
-        // Where the visitor keeps the session there is nothing to compare with.
-        ...(typeof settings.store !== 'function' && aroundLogin !== undefined && { aroundLogin }),
         ...(header !== undefined && { onClear: (exchange: Exchange): void => { if (exchange.secure === true) exchange.setResponseHeader('Clear-Site-Data', header) } }),
       }
       if (typeof settings.store === 'function' && seal !== undefined) throw wrong('seal is "token", and the visitor keeps the session, sealed already', 'Leave seal out')

@@ -84,17 +84,21 @@ describe('token guessing', () => {
     const sessions = createSessions<Data>({ clock, sweepEvery: 'never' })
     const told = vi.fn()
     sessions.on('guessing', told)
+    const missed = vi.fn()
+    sessions.on('unknown-token', missed)
+    const onHttps = (n: number): string => `__Host-${guess(n)}`
     const visitor = new Visitor(sessions)
     await visitor.visit((session) => session.set('a', 1))
-    await new Visitor(sessions, guess(0)).visit(() => {})
+    await new Visitor(sessions, onHttps(0)).visit(() => {})
     for (let n = 0; n < 300; n += 1) {
       await visitor.visit(() => {})
-      if (n % 2 === 0) await new Visitor(sessions, guess(n)).visit(() => {})
+      if (n % 2 === 0) await new Visitor(sessions, onHttps(n)).visit(() => {})
     }
     for (let n = 0; n < 300; n += 1) {
       clock.advance(1)
-      await new Visitor(sessions, guess(n)).visit(() => {})
+      await new Visitor(sessions, onHttps(n)).visit(() => {})
     }
+    expect(missed).toHaveBeenCalledTimes(451)
     expect(told).not.toHaveBeenCalled()
   })
 

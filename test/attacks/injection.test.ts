@@ -143,8 +143,10 @@ describe('path traversal through ids', () => {
     const folder = mkdtempSync(join(tmpdir(), 'sojourn-outside-'))
     cleanups.push(() => rmSync(folder, { recursive: true, force: true }))
     const sessions = createSessions<Data>({ store: fileStore(join(folder, 'store')), validateToken: (text) => ({ id: text, secret: 'B'.repeat(43) }) })
-    const { result } = await new Visitor(sessions, 'sid=../../evil').visit((session) => session.toObject())
-    expect(result).toEqual({})
+    const refused: unknown[] = []
+    sessions.on('unknown-token', ({ reason }) => { refused.push(reason) })
+    const { result } = await new Visitor(sessions, '__Host-sid=../../evil').visit((session) => session.toObject())
+    expect([result, refused]).toEqual([{}, ['malformed']])
     expect(globSync('*', { cwd: folder }).filter((name) => name !== 'store')).toEqual([])
     await sessions.close()
   })

@@ -26,6 +26,8 @@ export const PROGRAMS: readonly Program[] = [
   { name: 'memcached', binaries: ['memcached'], package: 'memcached', needed: 'the cache store over memcached' },
   { name: 'faketime', binaries: ['faketime'], package: 'faketime', needed: 'servers whose clock is set' },
   { name: 'nginx', binaries: ['nginx'], package: 'nginx-light', needed: 'the tests behind a proxy' },
+  { name: 'curl', binaries: ['curl'], package: 'curl', needed: 'the use with curl' },
+  { name: 'OpenSSL', binaries: ['openssl'], package: 'openssl', needed: 'the use over https' },
 ]
 
 /** True on a build server, where what is missing must not pass for tested. */

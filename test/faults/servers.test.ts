@@ -145,6 +145,7 @@ for (const [name, { need, durable, start, connect }] of Object.entries(KINDS)) {
       later(() => server.pause(false))
       server.pause(true)
       expect(await Promise.all([shop.get(), shop.get()])).toEqual(['500', '500'])
+      expect(shop.errors.map(String)).toEqual([1, 2].map(() => expect.stringContaining('did not answer read within 1 s')))
       for (const failure of failures(shop)) expect(failure).toMatch(/^ERR_SESSION_STORE (?:none|unknown)$/)
       expect(failures(shop)).not.toEqual([])
       server.pause(false)

@@ -1,4 +1,5 @@
-import type { RegisteredSession } from '../core/register.ts'
+import type { RegisteredData } from '../core/register.ts'
+import type { Session } from '../core/session.ts'
 import type { Sessions } from '../core/sessions.ts'
 import type { Exchange } from '../core/transport.ts'
 import { crossSiteCheck, type CrossSiteOptions } from './internal/cross-site.ts'
@@ -21,9 +22,9 @@ export interface H3SessionOptions extends CrossSiteOptions, LateOptions {
   readonly trustProxy?: boolean
 }
 
-/** What `event.context` holds behind this middleware. */
-export interface H3SessionContext {
-  session: RegisteredSession
+/** What `event.context` holds behind this middleware: `interface H3EventContext extends H3SessionContext {}`, once, in `declare module 'h3'`. */
+export interface H3SessionContext<Data extends object = RegisteredData> {
+  session: Session<Data>
 }
 
 /**

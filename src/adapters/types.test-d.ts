@@ -2,11 +2,18 @@
 import { createServer, type IncomingMessage } from 'node:http'
 import { createServer as createHttp2Server, type Http2ServerRequest } from 'node:http2'
 import express from 'express'
+import { fastify } from 'fastify'
+import { H3, type H3Event } from 'h3'
 import { Hono } from 'hono'
+import Koa from 'koa'
 import { createSessions, type Session } from 'sojourn'
 import { expressSession } from 'sojourn/adapters/express'
+import { fastifySession } from 'sojourn/adapters/fastify'
 import { fetchSession } from 'sojourn/adapters/fetch'
+import { h3Session, type H3SessionContext } from 'sojourn/adapters/h3'
 import { honoSession, type HonoSessionVariables } from 'sojourn/adapters/hono'
+import { koaSession, type KoaSessionContext } from 'sojourn/adapters/koa'
+import { nextSession, type NextHeaders } from 'sojourn/adapters/next'
 import { nodeSession } from 'sojourn/adapters/node'
 
 interface Data {
@@ -16,6 +23,14 @@ interface Data {
 
 declare module 'sojourn' {
   interface Register { data: Data }
+}
+
+declare module 'fastify' {
+  interface FastifyRequest { admin: Session<Admin> }
+}
+
+declare module 'h3' {
+  interface H3EventContext extends H3SessionContext { admin: Session<Admin> }
 }
 
 /** Compiles only for exactly this type. */
@@ -90,3 +105,44 @@ named.get('/', (context) => {
   isExactly<1 | 2 | undefined>()(context.var.session.get('level'))
   return context.text('page')
 })
+
+// Fastify: by augmentation; that of a second manager is named once.
+const fastifyApp = fastify()
+await fastifyApp.register(fastifySession(sessions))
+await fastifyApp.register(fastifySession(admins, { as: 'admin' }))
+fastifyApp.get('/', async (request) => {
+  isExactly<Session<Data>>()(request.session)
+  isExactly<number | undefined>()(request.session.get('userId'))
+  isExactly<1 | 2 | undefined>()(request.admin.get('level'))
+  return 'page'
+})
+
+// Koa: registered, or named.
+const registeredKoa = new Koa<Koa.DefaultState, KoaSessionContext>()
+registeredKoa.use(koaSession(sessions)).use((context) => {
+  isExactly<Session<Data>>()(context.session)
+  isExactly<number | undefined>()(context.session.get('userId'))
+})
+const namedKoa = new Koa<Koa.DefaultState, KoaSessionContext<Data> & { admin: Session<Admin> }>()
+namedKoa.use(koaSession(sessions)).use(koaSession(admins, { as: 'admin' })).use((context) => {
+  isExactly<readonly string[] | undefined>()(context.session.get('cart'))
+  isExactly<1 | 2 | undefined>()(context.admin.get('level'))
+})
+
+// h3: its context is told once, with the registered type or a named one.
+const h3App = new H3().use(h3Session(sessions)).use(h3Session(admins, { as: 'admin' }))
+h3App.get('/', (event: H3Event) => {
+  isExactly<number | undefined>()(event.context.session.get('userId'))
+  isExactly<1 | 2 | undefined>()(event.context.admin.get('level'))
+  return 'page'
+})
+export const level = (context: H3SessionContext<Admin>): 1 | 2 | undefined => context.session.get('level')
+
+// Next: the manager's type.
+declare const headers: NextHeaders
+const next = nextSession(admins, headers)
+isExactly<Promise<Session<Admin>>>()(next.readSession())
+isExactly<Promise<1 | 2 | undefined>>()(next.withSession((session) => session.get('level')))
+
+// Outside of requests: the manager's type, too.
+isExactly<Promise<Session<Admin> | undefined>>()(admins.load({ headers: new Headers() }))

@@ -8,6 +8,9 @@ import { describe, expect, it } from 'vitest'
 import { listen } from '../../test/adapters/node-server.ts'
 import { onSite } from '../../test/adapters/on-site.ts'
 import type { Sessions } from '../core/sessions.ts'
+import { createSessions } from '../index.ts'
+import { cookieStore } from '../stores/cookie.ts'
+import { browser } from '../testing/browser.ts'
 import { assertFailed, assertNoSessionCookie, assertSessionCookie, cookieNames } from '../testing/adapter-cases/trial.ts'
 import type { AdapterFixture, RunningApp } from '../testing/describe-adapter.ts'
 import { expressCompatSession, type CompatSession, type ExpressCompatSession } from './express-compat.ts'
@@ -143,6 +146,17 @@ describe.each([['express 5', express], ['express 4', express4]])('Passport on %s
     assertSessionCookie(answer)
     someone.receive(answer.setCookies)
     expect((await someone.tab().get('/who')).json()).toEqual({ user: { name: 'ada' }, known: true })
+  }))
+
+  it('costs a login one write, and the end of the session before it', onSite(site, async ({ visitor, store }) => {
+    const tab = visitor().tab()
+    const calls = async (path: string): Promise<string[]> => {
+      store.forgetCalls()
+      await tab.post(path, ada)
+      return store.calls.map(({ method }) => method)
+    }
+    expect(await calls('/login')).toEqual(['create'])
+    expect(await calls('/login')).toEqual(['read', 'end', 'create'])
   }))
 
   it('logs nobody in when the store fails', onSite(site, async ({ visitor, store }) => {
@@ -384,6 +398,24 @@ describe('expressCompatSession', () => {
       expect(store.calls.map(({ method }) => method)).toEqual(['create'])
     }
   }))
+
+  it('works with a session that the visitor keeps', async () => {
+    const sessions = createSessions({ store: cookieStore({ keys: [Buffer.alloc(32, 1).toString('base64')] }) })
+    const app = express().set('env', 'test').use(express.urlencoded({ extended: false }), expressCompatSession(sessions))
+    withPassport(app)
+    const { origin, close } = await listen(createServer(app))
+    try {
+      const tab = browser(origin).tab()
+      await tab.post('/fill')
+      await tab.post('/login-keeping', ada)
+      expect((await tab.get('/who')).json()).toEqual({ user: { name: 'ada' }, known: true })
+      await tab.post('/logout')
+      expect((await tab.get('/who')).json()).toEqual({ user: null, known: false })
+    } finally {
+      await close()
+      await sessions.close()
+    }
+  })
 
   it('refuses requests of other sites', onSite(on((app) => void app.post('/', (request, response) => { view(request)['a'] = 1; response.end() })), async ({ ask, visitor }) => {
     const someone = visitor()

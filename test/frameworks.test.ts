@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { isInstalled } from '../scripts/projects.ts'
 import { browser, type Page, type Tab } from '../src/testing/browser.ts'
+import { CHROMIUM, launchChromium } from './browser/chromium.ts'
 import { useExample, type Manners } from './internal/use-example.ts'
 import { freePort, temporaryFolder } from './servers/process.ts'
 import { describeWithServer } from './servers/suite.ts'
@@ -22,6 +23,8 @@ interface Server {
   readonly title: string
   readonly args: readonly string[]
   readonly manners?: Manners
+  /** Its pages have forms, and scripts that send them. */
+  readonly scripted?: boolean
 }
 
 const inParagraph = ({ text }: Page): string => /<p>(.*?)<\/p>/.exec(text)?.[1] ?? text
@@ -35,12 +38,12 @@ const FRAMEWORKS: readonly Framework[] = [
   {
     folder: 'examples/react-router',
     build: [['react-router', 'typegen'], ['tsc'], ['react-router', 'build']],
-    servers: [{ title: 'with its own server', args: ['node_modules/.bin/react-router-serve', 'build/server/index.js'], manners: { read: inParagraph } }],
+    servers: [{ title: 'with its own server', args: ['node_modules/.bin/react-router-serve', 'build/server/index.js'], manners: { read: inParagraph }, scripted: true }],
   },
   {
     folder: 'examples/next',
     build: [['next', 'build']],
-    servers: [{ title: 'with next start', args: ['node_modules/.bin/next', 'start', '-H', '127.0.0.1'], manners: { read: inParagraph, press: pressInNext } }],
+    servers: [{ title: 'with next start', args: ['node_modules/.bin/next', 'start', '-H', '127.0.0.1'], manners: { read: inParagraph, press: pressInNext }, scripted: true }],
   },
 ]
 
@@ -56,18 +59,44 @@ for (const { folder, build, servers } of FRAMEWORKS) {
     })
     afterAll(() => data?.remove())
 
-    it.each(servers)('serves, remembers and forgets its visitors, $title', async ({ args, manners }) => {
+    const serving = async ({ args }: Server, use: (url: string) => Promise<void>): Promise<void> => {
       let program: Program | undefined
       try {
         program = await startProgram(process.execPath, args, { cwd, env: { ...QUIET, HOST: '127.0.0.1', PORT: String(await freePort()), SESSIONS: join(data.path, 'sessions.db') } })
-        await useExample(browser(program.url.replace('localhost', '127.0.0.1')), manners)
+        await use(program.url.replace('localhost', '127.0.0.1'))
         await program.stop()
         expect(program.errors()).not.toContain('SessionError')
       } finally {
         program?.kill()
       }
-    })
+    }
+
+    it.each(servers)('serves, remembers and forgets its visitors, $title', (server) => serving(server, (url) => useExample(browser(url), server.manners)))
+
+    for (const server of servers.filter(({ scripted }) => scripted === true)) {
+      describeWithServer('its scripts in Chromium', { binary: CHROMIUM, name: 'Chromium', howToGet: 'apt-get install chromium' }, () => {
+        it('log in, change what is kept, and log out', () => serving(server, pressWithScripts))
+      })
+    }
   })
+}
+
+async function pressWithScripts(url: string): Promise<void> {
+  const chromium = await launchChromium()
+  try {
+    const page = await chromium.newPage()
+    await page.goto(url, { waitUntil: 'networkidle' })
+    await page.fill('input[name=user]', 'ada')
+    await page.click('text=Log in')
+    await page.waitForSelector('text=Hello ada, you were here 0 times.')
+    await page.click('text=Visit')
+    await page.waitForSelector('text=Hello ada, you were here 1 times.')
+    await page.click('text=Log out')
+    await page.waitForSelector('text=Hello visitor, you were here 0 times.')
+    expect(await page.context().cookies()).toEqual([])
+  } finally {
+    await chromium.close()
+  }
 }
 
 const QUIET = { NODE_ENV: 'production', NEXT_TELEMETRY_DISABLED: '1' }

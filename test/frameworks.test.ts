@@ -16,7 +16,7 @@ interface Framework {
   readonly folder: string
   /** What makes a running application of the sources, and what checks their types where that does not. */
   readonly build: readonly (readonly [tool: string, ...args: readonly string[]])[]
-  readonly servers: readonly Server[]
+  readonly servers: readonly [Server, ...Server[]]
 }
 
 interface Server {
@@ -71,6 +71,8 @@ for (const { folder, build, servers } of FRAMEWORKS) {
       }
     }
 
+    if (folder === 'examples/next') it('leaves Server Functions that pages of other sites call to Next, which refuses them', () => serving(servers[0], refusedByNext))
+
     it.each(servers)('serves, remembers and forgets its visitors, $title', (server) => serving(server, (url) => useExample(browser(url), server.manners)))
 
     for (const server of servers.filter(({ scripted }) => scripted === true)) {
@@ -107,10 +109,20 @@ function run(cwd: string, tool: string, args: readonly string[]): void {
 }
 
 // A server function is called by a form without a script, too: it posts to the page, with the function's id among its fields.
-async function pressInNext(tab: Tab, form: string, fields: Readonly<Record<string, string>> = {}): Promise<Page> {
+async function pressInNext(tab: Tab, form: string, fields: Readonly<Record<string, string>> = {}, headers: Readonly<Record<string, string>> = {}): Promise<Page> {
   if (form === 'visit') return tab.post('/visit')
   const page = await tab.get('/')
   const [, id = ''] = new RegExp(`name="([^"]+)"/?>(?:<input name="user"/>)?<button id="${form}"`).exec(page.text) ?? []
   const parts = Object.entries({ [id]: '', ...fields }).map(([name, value]) => `--b\r\nContent-Disposition: form-data; name="${name}"\r\n\r\n${value}\r\n`)
-  return tab.post('/', `${parts.join('')}--b--\r\n`, { headers: { 'Content-Type': 'multipart/form-data; boundary=b' } })
+  return tab.post('/', `${parts.join('')}--b--\r\n`, { headers: { 'Content-Type': 'multipart/form-data; boundary=b', ...headers } })
+}
+
+async function refusedByNext(url: string): Promise<void> {
+  const visitor = browser(url)
+  const tab = visitor.tab()
+  await pressInNext(tab, 'visit')
+  const answer = await pressInNext(tab, 'login', { user: 'mallory' }, { Origin: 'https://elsewhere.example' })
+  expect(answer.status).toBeGreaterThanOrEqual(400)
+  expect(answer.setCookies).toEqual([])
+  expect(inParagraph(await tab.get('/'))).toBe('Hello visitor, you were here 1 times.')
 }

@@ -1,0 +1,56 @@
+import type { Tally } from './visitor.ts'
+
+/** What a server says of itself, after its garbage was collected. */
+export interface Memory {
+  readonly heapUsed: number
+  readonly rss: number
+  /** Sessions that it has swept so far. */
+  readonly swept: number
+}
+
+/** One store's run. */
+export interface Run {
+  readonly store: string
+  /** Requests per second, as fast as it goes. */
+  readonly saturation: number
+  readonly seconds: number
+  readonly tally: Tally
+  readonly memory: readonly Memory[]
+}
+
+export function isMemory(message: unknown): message is Memory {
+  return typeof message === 'object' && message !== null && 'heapUsed' in message
+}
+
+/** What is wrong with a run; empty: nothing. */
+export function faultsOf({ tally, memory }: Run): readonly string[] {
+  return [
+    ...(tally.errors > 0 ? [`${tally.errors} errors, the first: ${tally.firstError}`] : []),
+    ...(tally.lost > 0 ? [`${tally.lost} acknowledged writes lost, the first: ${tally.firstLoss}`] : []),
+    ...(tally.undone > 0 ? [`${tally.undone} logouts undone`] : []),
+    ...(memory.at(-1)?.swept === 0 ? ['nothing was swept'] : []),
+    ...(isFlat(memory) ? [] : ['memory grows']),
+  ]
+}
+
+/** The heap at the end is not a fifth (and 4 MiB) larger than a third of the way in, when everything was warm. */
+function isFlat(memory: readonly Memory[]): boolean {
+  const warm = memory[Math.floor(memory.length / 3)]
+  const last = memory.at(-1)
+  return warm !== undefined && last !== undefined && last.heapUsed <= warm.heapUsed * 1.2 + 4 * 1024 * 1024
+}
+
+export function table(runs: readonly Run[]): string {
+  const head = '| store | saturation | load | requests | logins | logouts | swept | errors | lost writes | undone logouts | p50 | p99 | heap over time, MiB |\n|---|---|---|---|---|---|---|---|---|---|---|---|---|'
+  return [head, ...runs.map(line)].join('\n')
+}
+
+function line({ store, saturation, seconds, tally, memory }: Run): string {
+  const sorted = tally.latencies.toSorted((a, b) => a - b)
+  const percentile = (part: number): string => `${(sorted[Math.floor(sorted.length * part)] ?? Number.NaN).toFixed(1)} ms`
+  const cells = [
+    store, `${saturation.toFixed(0)}/s`, `${(tally.requests / seconds).toFixed(0)}/s`, tally.requests, tally.logins, tally.logouts, memory.at(-1)?.swept ?? 0, tally.errors, tally.lost, tally.undone,
+    percentile(0.5), percentile(0.99), memory.map(({ heapUsed }) => (heapUsed / 1_048_576).toFixed(1)).join(' '),
+  ]
+  return `| ${cells.join(' | ')} |`
+}

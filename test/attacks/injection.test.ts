@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createPool } from 'mysql2/promise'
 import { Memcache } from 'memcache'
-import { Pool } from 'pg'
 import { afterEach, describe, expect, it } from 'vitest'
 import { continuations } from '../../src/continuations/index.ts'
 import { localTarget } from '../../src/continuations/target.ts'
@@ -19,7 +18,7 @@ import { sqliteStore } from '../../src/stores/sqlite.ts'
 import { Visitor } from '../internal/visitor.ts'
 import { needsMariadb, startMariadb } from '../servers/mariadb.ts'
 import { needsMemcached, startMemcached } from '../servers/memcached.ts'
-import { needsPostgres, startPostgres } from '../servers/postgres.ts'
+import { needsPostgres, poolOn, startPostgres } from '../servers/postgres.ts'
 import { connectRedis } from '../servers/redis-clients.ts'
 import { needsRedis, startRedis } from '../servers/redis.ts'
 import { describeWithServer } from '../servers/suite.ts'
@@ -78,7 +77,7 @@ describe('injection through keys, values, owners and ids', () => {
   describeWithServer('in PostgreSQL', needsPostgres, (binary) => {
     it('does nothing in SQL and JSON', async () => {
       const server = await startPostgres(binary)
-      const pool = new Pool({ connectionString: server.url })
+      const pool = poolOn({ connectionString: server.url })
       cleanups.push(() => server.stop(), () => pool.end())
       const store = postgresStore(pool)
       await store.createTable()

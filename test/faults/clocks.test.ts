@@ -1,15 +1,20 @@
-import { Pool } from 'pg'
+import { Memcache } from 'memcache'
+import { createPool, type RowDataPacket } from 'mysql2/promise'
 import { afterEach, describe, expect, it } from 'vitest'
 import { createSessions, memoryStore, type Store } from '../../src/index.ts'
+import { memcachedStore } from '../../src/stores/memcached.ts'
+import { mysqlStore } from '../../src/stores/mysql.ts'
 import { postgresStore } from '../../src/stores/postgres.ts'
 import { redisStore } from '../../src/stores/redis.ts'
 import { sqliteStore } from '../../src/stores/sqlite.ts'
 import { movableClock } from '../../src/testing/clock.ts'
 import { Visitor } from '../internal/visitor.ts'
-import { needsPostgres, startPostgres } from '../servers/postgres.ts'
+import { needsMariadb, startMariadb } from '../servers/mariadb.ts'
+import { needsMemcached, startMemcached } from '../servers/memcached.ts'
+import { needsPostgres, poolOn, startPostgres } from '../servers/postgres.ts'
 import { connectRedis } from '../servers/redis-clients.ts'
 import { needsRedis, startRedis } from '../servers/redis.ts'
-import { needsFaketime, steppableClock } from '../servers/steppable-clock.ts'
+import { needsFaketime, steppableClock, type SteppableClock } from '../servers/steppable-clock.ts'
 import { describeWithServer } from '../servers/suite.ts'
 import { failures, FRESH, holds, openShop } from './shop.ts'
 
@@ -104,18 +109,54 @@ describeWithServer('the clock of a server', needsFaketime, () => {
       const clock = await steppableClock()
       cleanups.push(() => clock.remove())
       const server = await startPostgres(binary, {}, clock.env)
-      const pool = new Pool({ connectionString: server.url })
+      const pool = poolOn({ connectionString: server.url })
       cleanups.push(() => server.stop(), () => pool.end())
-      const ours = movableClock()
-      const shop = await openShop(postgresStore(pool, { createTable: true }), { clock: ours })
-      cleanups.push(() => shop.close())
-      await clock.set(seconds)
-      expect(Math.round((Date.parse((await pool.query<{ now: string }>('SELECT now()::text AS now')).rows[0]?.now ?? '') - Date.now()) / 60_000)).toBe(seconds / 60)
-      expect(await shop.sessions.sweep()).toBe(0)
-      expect([await shop.get(), await shop.set(2), await shop.get()]).toEqual([holds(1), 200, holds(2)])
-      ours.advance('1 hour')
-      expect(await shop.get()).toBe(FRESH)
-      expect(failures(shop)).toEqual([])
+      const serverTime = async (): Promise<number> => Date.parse((await pool.query<{ now: string }>('SELECT now()::text AS now')).rows[0]?.now ?? '')
+      await assertUnmoved(postgresStore(pool, { createTable: true }), { clock, seconds, serverTime })
+    })
+  })
+
+  describeWithServer('of MariaDB', needsMariadb, (binary) => {
+    it.each([3600, -3600])('of MariaDB by %i seconds: nothing is lost, no sweep takes what lives, and sessions end by the application’s clock', async (seconds) => {
+      const clock = await steppableClock()
+      cleanups.push(() => clock.remove())
+      const server = await startMariadb(binary, {}, clock.env)
+      const pool = createPool(server.url)
+      cleanups.push(() => server.stop(), () => pool.end())
+      const serverTime = async (): Promise<number> => Number(Object.values((await pool.query<RowDataPacket[]>('SELECT UNIX_TIMESTAMP()'))[0][0] ?? {})[0]) * 1000
+      await assertUnmoved(mysqlStore(pool, { createTable: true }), { clock, seconds, serverTime })
+    })
+  })
+
+  describeWithServer('of memcached', needsMemcached, (binary) => {
+    it.each([3600, -3600])('of memcached by %i seconds: nothing is lost, and sessions end by the application’s clock', async (seconds) => {
+      const clock = await steppableClock()
+      cleanups.push(() => clock.remove())
+      const server = await startMemcached(binary, [], clock.env)
+      const client = new Memcache(server.address)
+      cleanups.push(() => server.stop(), () => client.disconnect())
+      await assertUnmoved(memcachedStore(client), { clock, seconds })
     })
   })
 })
+
+interface Step {
+  readonly clock: SteppableClock
+  readonly seconds: number
+  /** By the server's clock, milliseconds since the epoch, where it can be asked. */
+  readonly serverTime?: () => Promise<number>
+}
+
+/** Steps the server's clock. The visitor must notice nothing, and leave by the application's clock. */
+async function assertUnmoved(store: Store, { clock, seconds, serverTime }: Step): Promise<void> {
+  const ours = movableClock()
+  const shop = await openShop(store, { clock: ours })
+  cleanups.push(() => shop.close())
+  await clock.set(seconds)
+  if (serverTime !== undefined) expect(Math.round(((await serverTime()) - Date.now()) / 60_000)).toBe(seconds / 60)
+  if (store.sweep !== undefined) expect(await shop.sessions.sweep()).toBe(0)
+  expect([await shop.get(), await shop.set(2), await shop.get()]).toEqual([holds(1), 200, holds(2)])
+  ours.advance('1 hour')
+  expect(await shop.get()).toBe(FRESH)
+  expect(failures(shop)).toEqual([])
+}

@@ -1,12 +1,11 @@
 import { fileURLToPath } from 'node:url'
 import { createPool } from 'mysql2/promise'
-import { Pool } from 'pg'
 import { expect, it } from 'vitest'
 import { mysqlStore } from '../../src/stores/mysql.ts'
 import { postgresStore } from '../../src/stores/postgres.ts'
 import { killRounds } from '../processes/kill-rounds.ts'
 import { needsMariadb, startMariadb } from '../servers/mariadb.ts'
-import { needsPostgres, startPostgres } from '../servers/postgres.ts'
+import { needsPostgres, poolOn, startPostgres } from '../servers/postgres.ts'
 import { needsRedis, startRedis } from '../servers/redis.ts'
 import { describeWithServer } from '../servers/suite.ts'
 
@@ -32,7 +31,7 @@ describeWithServer('processes killed while they commit, rotate and sweep on Redi
 describeWithServer('processes killed while they commit, rotate and sweep on PostgreSQL', needsPostgres, (binary) => {
   it('leave the old or the new in PostgreSQL, and nothing acknowledged is lost', TIMEOUT, async () => {
     const server = await startPostgres(binary)
-    const pool = new Pool({ connectionString: server.url })
+    const pool = poolOn({ connectionString: server.url })
     await postgresStore(pool, { table: 'killed' }).createTable()
     assertEnough(await killRounds({ module: moduleOf('postgres'), location: `${server.url} killed`, ...rounds }))
     await pool.end()

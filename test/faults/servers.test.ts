@@ -1,6 +1,5 @@
 import { createPool } from 'mysql2/promise'
 import { Memcache } from 'memcache'
-import { Pool } from 'pg'
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
 import type { Store } from '../../src/core/store.ts'
 import { memcachedStore } from '../../src/stores/memcached.ts'
@@ -10,7 +9,7 @@ import { redisStore } from '../../src/stores/redis.ts'
 import { cookieOf, post } from '../attacks/site.ts'
 import { needsMariadb, startMariadb } from '../servers/mariadb.ts'
 import { needsMemcached, startMemcached } from '../servers/memcached.ts'
-import { needsPostgres, startPostgres } from '../servers/postgres.ts'
+import { needsPostgres, poolOn, startPostgres } from '../servers/postgres.ts'
 import { startProxy, type Proxy } from '../servers/proxy.ts'
 import { connectRedis } from '../servers/redis-clients.ts'
 import { needsRedis, startRedis } from '../servers/redis.ts'
@@ -69,8 +68,7 @@ function postgres(): Kind {
       return server
     },
     async connect({ port }) {
-      const pool = new Pool({ host: '127.0.0.1', port, user: url.username, password: url.password, database: url.pathname.slice(1), max: 4 })
-      pool.on('error', () => undefined)
+      const pool = poolOn({ host: '127.0.0.1', port, user: url.username, password: url.password, database: url.pathname.slice(1), max: 4 })
       later(() => pool.end())
       return postgresStore(pool, { createTable: true })
     },

@@ -32,7 +32,7 @@ export interface MariadbServer {
 }
 
 /** Starts a private server on a free port in a temporary folder. As root it runs as the user `mysql`. */
-export async function startMariadb(binary: string, settings: Readonly<Record<string, string>> = {}): Promise<MariadbServer> {
+export async function startMariadb(binary: string, settings: Readonly<Record<string, string>> = {}, env: NodeJS.ProcessEnv = {}): Promise<MariadbServer> {
   const folder = await temporaryFolder('mariadb')
   const owner = await ownerOf('/var/lib/mysql')
   await giveTo(owner, folder.path)
@@ -50,7 +50,7 @@ export async function startMariadb(binary: string, settings: Readonly<Record<str
   const all = { port: String(port), 'bind-address': '127.0.0.1', socket, datadir: data, tmpdir: temporary, 'pid-file': join(folder.path, 'pid'), 'max-connections': '200', 'innodb-buffer-pool-size': '64M', ...settings }
   const args = ['--no-defaults', '--skip-name-resolve', ...Object.entries(all).map(([name, value]) => `--${name}=${value}`)]
   // Only our server knows the account; at its first start the account is made through its socket.
-  const start = (isOurs: () => Promise<boolean>): Promise<ServerProcess> => startServer({ command: binary, args, ...owner, isOurs })
+  const start = (isOurs: () => Promise<boolean>): Promise<ServerProcess> => startServer({ command: binary, args, env: { ...process.env, ...env }, ...owner, isOurs })
   let server = await start(() => makeAccount(socket, password))
   return {
     ...account,

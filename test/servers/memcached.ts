@@ -27,14 +27,14 @@ export interface MemcachedServer {
 }
 
 /** Starts a private memcached on a free port. */
-export async function startMemcached(binary: string, args: readonly string[] = []): Promise<MemcachedServer> {
+export async function startMemcached(binary: string, args: readonly string[] = [], env: NodeJS.ProcessEnv = {}): Promise<MemcachedServer> {
   const folder = await temporaryFolder('memcached')
   const pidFile = join(folder.path, 'pid')
   const port = await freePort()
   const user = process.getuid?.() === 0 ? ['-u', 'root'] : []
   const all = ['-l', '127.0.0.1', '-p', String(port), '-U', '0', '-P', pidFile, ...user, ...args]
   const isOurs = async (): Promise<boolean> => (await ask(port, 'stats')).includes(`STAT pid ${(await readFile(pidFile, 'utf8')).trim()}\r`)
-  const start = (): Promise<ServerProcess> => startServer({ command: binary, args: all, isOurs })
+  const start = (): Promise<ServerProcess> => startServer({ command: binary, args: all, env: { ...process.env, ...env }, isOurs })
   let server = await start()
   return {
     address: `127.0.0.1:${port}`,

@@ -2,7 +2,7 @@ import { globSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { randomBytes } from 'node:crypto'
-import { Client } from 'pg'
+import { Client, Pool, type PoolConfig } from 'pg'
 import { findBinary, freePort, startServer, temporaryFolder, type ServerProcess } from './process.ts'
 import { giveTo, ownerOf, runToEnd } from './run-as.ts'
 import type { ServerNeed } from './suite.ts'
@@ -61,6 +61,15 @@ export async function startPostgres(binary: string, settings: Readonly<Record<st
       await folder.remove()
     },
   }
+}
+
+/** A pool whose connections may break, as when the server stops just behind them, without ending the process. */
+export function poolOn(config: PoolConfig): Pool {
+  const pool = new Pool(config)
+  const ignore = (): void => undefined
+  pool.on('error', ignore)
+  pool.on('connect', (client) => void client.on('error', ignore))
+  return pool
 }
 
 async function answers(url: string): Promise<boolean> {

@@ -26,7 +26,7 @@ import { postgresStore } from 'sojourn/stores/postgres'
 import { redisStore } from 'sojourn/stores/redis'
 import { simpleStore } from 'sojourn/stores/simple'
 import { sqliteStore } from 'sojourn/stores/sqlite'
-import { isOneOf } from '../scenarios.ts'
+import { isOneOf } from '../speed/subjects.ts'
 import { ADAPTERS, STORES, type AdapterName, type StoreName } from './names.ts'
 import { answer, holding, tellPort, waitAtGates } from './routes.ts'
 

@@ -1,0 +1,53 @@
+import { load, lostWrites, start, stop, undoneLogouts, type Measured } from './measure.ts'
+import { bare, type Scenario, type Subject } from './subjects.ts'
+
+/** One line of the table: medians of the pairs. */
+export interface Row {
+  readonly subject: Subject
+  readonly lost: string
+  readonly undone: string
+  readonly results: Readonly<Partial<Record<Scenario, Result>>>
+}
+
+export interface Result {
+  /** Requests per second, as a ratio to the bare server. */
+  readonly ratio: number
+  /** Time of the processor that the bare server takes for a request, as a ratio to ours: what the ratio would be if nothing else ran. */
+  readonly cpuRatio: number
+  /** Milliseconds. */
+  readonly p99: number
+}
+
+export interface Effort {
+  readonly rounds: number
+  readonly seconds: number
+}
+
+/** A B A B …: each round measures the bare server and the subject one right after the other, so that a busy machine slows both. */
+export async function compare(subject: Subject, url: string, { rounds, seconds }: Effort, progress: (text: string) => void): Promise<Row> {
+  const [base, measured] = [await start(bare(subject.framework), ''), await start(subject, url)]
+  const results: Partial<Record<Scenario, Result>> = {}
+  try {
+    for (const scenario of subject.scenarios) {
+      const pairs: [Measured, Measured][] = []
+      await load(measured, scenario, seconds / 2)
+      for (let round = 0; round < rounds; round += 1) {
+        progress(`${scenario}, round ${round + 1} of ${rounds}`)
+        pairs.push([await load(base, scenario, seconds), await load(measured, scenario, seconds)])
+      }
+      results[scenario] = {
+        ratio: median(pairs.map(([a, b]) => b.perSecond / a.perSecond)), cpuRatio: median(pairs.map(([a, b]) => a.cpu / b.cpu)), p99: median(pairs.map(([, b]) => b.p99)),
+      }
+    }
+    progress('what is lost')
+    const isLimit = subject.scenarios.length === 1
+    return { subject, results, lost: isLimit ? '' : await lostWrites(measured), undone: isLimit ? '' : await undoneLogouts(measured) }
+  } finally {
+    await Promise.all([base, measured].map(stop))
+  }
+}
+
+function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b)
+  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN
+}

@@ -1,0 +1,88 @@
+import { fork, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import type { Scenario, Subject } from './subjects.ts'
+
+const benchFolder = join(import.meta.dirname, '..')
+
+/** A server of the benchmark that answers, with the cookies of two visitors: one with about 1 KB, one with 10. */
+export interface Running {
+  readonly child: ChildProcess
+  readonly origin: string
+  readonly small: string
+  readonly large: string
+}
+
+/** One measured stretch. */
+export interface Measured {
+  readonly perSecond: number
+  /** Milliseconds. */
+  readonly p99: number
+  /** Microseconds of the server's processor for each request. */
+  readonly cpu: number
+}
+
+export async function start({ program: [file, ...words] }: Subject, url: string): Promise<Running> {
+  const child = fork(join(benchFolder, file), [...words, url], { execArgv: ['--conditions=sojourn:source', '--no-warnings'], env: { ...process.env, NODE_ENV: 'production' }, silent: true })
+  let output = ''
+  child.stderr?.on('data', (chunk) => { output += String(chunk) })
+  child.stdout?.resume()
+  const [port]: unknown[] = await Promise.race([once(child, 'message'), once(child, 'exit')])
+  if (typeof port !== 'number' || child.exitCode !== null) throw new Error(`${file} ${words.join(' ')} did not start:\n${output}`)
+  const origin = `http://127.0.0.1:${port}`
+  return { child, origin, small: await logIn(origin, '/login'), large: await logIn(origin, '/login-large') }
+}
+
+export async function stop({ child }: Running): Promise<void> {
+  const exit = once(child, 'exit')
+  child.kill()
+  await exit
+}
+
+async function logIn(origin: string, path: string): Promise<string> {
+  const response = await fetch(origin + path)
+  return response.headers.getSetCookie().map((line) => line.split(';')[0]).join('; ')
+}
+
+/** Sixteen connections for so many seconds. Throws when an answer is wrong: a benchmark of those counts for nothing. */
+export async function load({ child, origin, small, large }: Running, scenario: Scenario, seconds: number): Promise<Measured> {
+  const autocannon: unknown = createRequire(join(benchFolder, 'peers', 'package.json'))('autocannon')
+  if (typeof autocannon !== 'function') throw new Error('autocannon is not installed')
+  const cookie = scenario === 'anonymous' ? '' : scenario === 'large' ? large : small
+  const before = await cpuOf(child)
+  const result: unknown = await Reflect.apply(autocannon, undefined, [{ url: `${origin}/${scenario}`, connections: 16, duration: seconds, ...(cookie !== '' && { headers: { cookie } }) }])
+  const { requests, latency, duration, errors, non2xx } = result as { requests: { total: number }; latency: { p99: number }; duration: number; errors: number; non2xx: number }
+  if (errors + non2xx > 0) throw new Error(`${errors + non2xx} requests failed.`)
+  return { perSecond: requests.total / duration, p99: latency.p99, cpu: ((await cpuOf(child)) - before) / requests.total }
+}
+
+async function cpuOf(child: ChildProcess): Promise<number> {
+  child.send('how much time?')
+  const [usage]: unknown[] = await once(child, 'message')
+  const { user, system } = usage as NodeJS.CpuUsage
+  return user + system
+}
+
+/** 100 requests at once, each setting a key of its own: how many are not there afterwards. */
+export async function lostWrites({ origin }: Running): Promise<string> {
+  let cookie = await logIn(origin, '/login')
+  const answers = await Promise.all(Array.from({ length: 100 }, (_, n) => fetch(`${origin}/key/n${n}`, { headers: { cookie } })))
+  // Where the cookie is the session, the last answer is what a browser keeps.
+  const last = answers.at(-1)?.headers.getSetCookie().map((line) => line.split(';')[0]).join('; ') ?? ''
+  if (last !== '') cookie = last
+  return `${100 - Number(await (await fetch(`${origin}/keys`, { headers: { cookie } })).text())} of 100`
+}
+
+/** A slow request overlaps a logout: how often the cookie works again afterwards. */
+export async function undoneLogouts({ origin }: Running): Promise<string> {
+  let undone = 0
+  for (let attempt = 0; attempt < 5; attempt += 1) {
+    const cookie = await logIn(origin, '/login')
+    const slow = fetch(`${origin}/slow`, { headers: { cookie } })
+    await fetch(`${origin}/logout`, { headers: { cookie } })
+    await slow
+    if (!(await (await fetch(`${origin}/read`, { headers: { cookie } })).text()).includes('nobody')) undone += 1
+  }
+  return `${undone} of 5`
+}

@@ -1,0 +1,60 @@
+// npm run bench [-- --quick] [-- --only words]: throughput beside a bare server, interleaved in one run, and what each subject loses.
+import { execFileSync } from 'node:child_process'
+import { existsSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { needsPostgres, startPostgres } from '../../test/servers/postgres.ts'
+import { needsRedis, startRedis } from '../../test/servers/redis.ts'
+import { compare, type Effort, type Row } from './compare.ts'
+import { report, table } from './report.ts'
+import { quickSubjects, subjects, type Subject } from './subjects.ts'
+
+const peers = join(import.meta.dirname, '..', 'peers')
+const quick = process.argv.includes('--quick')
+const only = process.argv.includes('--only') ? process.argv[process.argv.indexOf('--only') + 1] : undefined
+const effort: Effort = quick ? { rounds: 1, seconds: 1 } : { rounds: 5, seconds: 1 }
+
+async function main(): Promise<void> {
+  installPeers()
+  const chosen = (quick ? quickSubjects : subjects).filter(({ framework, name }) => only === undefined || `${framework} ${name}`.includes(only))
+  const servers = await startServers(chosen)
+  const rows: Row[] = []
+  try {
+    for (const [at, subject] of chosen.entries()) {
+      const url = subject.needs === undefined ? '' : servers.urls[subject.needs]
+      if (url === undefined) console.log(`${subject.framework}: ${subject.name} is left out, since ${subject.needs} is not installed.`)
+      else rows.push(await compare(subject, url, effort, (text) => progress(`${at + 1} of ${chosen.length} · ${subject.framework} · ${subject.name} · ${text}`)))
+    }
+  } finally {
+    await servers.stop()
+  }
+  console.log(`\n${table(rows)}`)
+  if (!quick && only === undefined) writeFileSync(join(import.meta.dirname, '..', 'results.md'), report(rows, effort))
+}
+
+function installPeers(): void {
+  if (existsSync(join(peers, 'node_modules', 'connect-pg-simple'))) return
+  console.log('Installing the libraries to compare with …')
+  execFileSync('npm', ['ci', '--no-fund', '--no-audit'], { cwd: peers, stdio: 'inherit' })
+}
+
+interface Servers {
+  readonly urls: { readonly redis: string | undefined; readonly postgres: string | undefined }
+  stop(): Promise<void>
+}
+
+async function startServers(chosen: readonly Subject[]): Promise<Servers> {
+  const wants = (name: Subject['needs']): boolean => chosen.some(({ needs }) => needs === name)
+  const redis = wants('redis') && needsRedis.binary !== undefined ? await startRedis(needsRedis.binary) : undefined
+  const postgres = wants('postgres') && needsPostgres.binary !== undefined ? await startPostgres(needsPostgres.binary) : undefined
+  return {
+    urls: { redis: redis && `redis://:${redis.password}@127.0.0.1:${redis.port}`, postgres: postgres?.url },
+    stop: async () => void (await Promise.all([redis?.stop(), postgres?.stop()])),
+  }
+}
+
+function progress(text: string): void {
+  if (process.stdout.isTTY) process.stdout.write(`\r\u001b[K${text}`)
+  else console.log(text)
+}
+
+await main()

@@ -1,0 +1,114 @@
+// One server of the benchmark, in a process of its own: node bench/speed/server.ts <framework> <variant> [url]. Sends its port to its parent.
+import { mkdtempSync } from 'node:fs'
+import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createAdaptorServer } from '@hono/node-server'
+import express from 'express'
+import fastify from 'fastify'
+import { Hono } from 'hono'
+import { Pool } from 'pg'
+import { createClient } from 'redis'
+import { createSessions, memoryStore, type ExchangeStore, type Session, type Sessions, type Store } from 'sojourn'
+import { expressSession } from 'sojourn/adapters/express'
+import { fastifySession } from 'sojourn/adapters/fastify'
+import { honoSession, type HonoSessionVariables } from 'sojourn/adapters/hono'
+import { nodeSession } from 'sojourn/adapters/node'
+import { cookieStore } from 'sojourn/stores/cookie'
+import { fileStore } from 'sojourn/stores/file'
+import { postgresStore } from 'sojourn/stores/postgres'
+import { redisStore } from 'sojourn/stores/redis'
+import { sqliteStore } from 'sojourn/stores/sqlite'
+import { answer, serveParent, type Bag } from './routes.ts'
+import { FRAMEWORKS, isOneOf, VARIANTS, type Framework, type Variant } from './subjects.ts'
+
+function bagOf(session: Session): Bag {
+  return { get: (key) => session.get(key), set: (key, value) => session.set(key, value), end: () => session.destroy() }
+}
+
+async function storeOf(variant: Variant, url: string): Promise<Store | ExchangeStore> {
+  switch (variant) {
+    case 'sqlite': return sqliteStore(join(mkdtempSync(join(tmpdir(), 'sojourn-bench-')), 'sessions.db'))
+    case 'file': return fileStore(mkdtempSync(join(tmpdir(), 'sojourn-bench-')))
+    case 'cookie': return cookieStore({ keys: ['1'.repeat(64)], name: 'sid' })
+    case 'redis': return redisStore(await createClient({ url }).connect())
+    case 'near': return redisStore(await createClient({ url, RESP: 3, clientSideCache: { ttl: 1000, maxEntries: 10_000, evictPolicy: 'LRU' } }).connect(), { nearCache: true })
+    case 'postgres': return postgresAt(url)
+    default: return memoryStore()
+  }
+}
+
+async function postgresAt(url: string): Promise<Store> {
+  const store = postgresStore(new Pool({ connectionString: url, max: 16 }))
+  await store.createTable()
+  return store
+}
+
+/** Nothing but a fixed number of commands on the client that the store would have. */
+async function limit(commands: number, url: string): Promise<RequestListener> {
+  const client = await createClient({ url }).connect()
+  await client.hSet('limit', Object.fromEntries(Array.from({ length: 8 }, (_, n) => [`key${n}`, `${n}`.repeat(120)])))
+  const app = plainExpress()
+  return app.use(async (_request, response) => {
+    for (let n = 0; n < commands; n += 1) await client.hGetAll('limit')
+    response.send('hello 33333333333333333333')
+  })
+}
+
+function plainExpress(): express.Express {
+  return express().disable('x-powered-by').disable('etag')
+}
+
+function withExpress(sessions: Sessions | undefined): RequestListener {
+  const app = plainExpress()
+  if (sessions !== undefined) app.use(expressSession(sessions))
+  return app.use((request, response, next) => {
+    const text = answer(request.url, sessions && bagOf(request.session))
+    if (typeof text === 'string') response.send(text)
+    else text.then((late) => response.send(late), next)
+  })
+}
+
+function withNode(sessions: Sessions | undefined): RequestListener {
+  const respond = (request: IncomingMessage, response: ServerResponse, bag: Bag | undefined): void | Promise<void> => {
+    response.setHeader('Content-Type', 'text/plain')
+    const text = answer(request.url ?? '/', bag)
+    if (typeof text !== 'string') return text.then((late) => void response.end(late))
+    response.end(text)
+  }
+  if (sessions === undefined) return (request, response) => void respond(request, response, undefined)
+  return nodeSession(sessions, (request: IncomingMessage, response: ServerResponse, session) => respond(request, response, bagOf(session)))
+}
+
+async function startFastify(sessions: Sessions | undefined): Promise<void> {
+  const app = fastify()
+  if (sessions !== undefined) await app.register(fastifySession(sessions))
+  app.get('/*', (request, reply) => {
+    const text = answer(request.url, sessions && bagOf(request.session))
+    if (typeof text !== 'string') return text
+    reply.send(text)
+  })
+  await app.listen({ host: '127.0.0.1', port: 0 })
+  serveParent(app.server.address())
+}
+
+function startHono(sessions: Sessions | undefined): void {
+  const app = new Hono<{ Variables: HonoSessionVariables }>()
+  if (sessions !== undefined) app.use(honoSession(sessions))
+  app.get('*', async (context) => context.text(await answer(context.req.path, sessions && bagOf(context.var.session))))
+  const server = createAdaptorServer({ fetch: app.fetch })
+  server.listen(0, '127.0.0.1', () => serveParent(server.address()))
+}
+
+async function start(framework: Framework, variant: Variant, url: string): Promise<void> {
+  const sessions = variant === 'bare' ? undefined : createSessions({ store: await storeOf(variant, url), ...(variant !== 'cookie' && { cookie: { name: 'sid' } }) })
+  if (framework === 'fastify') return startFastify(sessions)
+  if (framework === 'hono') return startHono(sessions)
+  const commands = variant === 'limit of one command' ? 1 : variant === 'limit of two commands' ? 2 : 0
+  const listener = commands > 0 ? await limit(commands, url) : framework === 'express' ? withExpress(sessions) : withNode(sessions)
+  const server = createServer(listener).listen(0, '127.0.0.1', () => serveParent(server.address()))
+}
+
+const [, , framework, variant, url = ''] = process.argv
+if (!isOneOf(FRAMEWORKS, framework) || !isOneOf(VARIANTS, variant)) throw new Error('Usage: node bench/speed/server.ts <framework> <variant> [url]')
+await start(framework, variant, url)

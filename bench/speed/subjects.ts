@@ -1,0 +1,62 @@
+/** What a visitor does in a measured request. `large` reads one key of a session of 10 KB. */
+export const SCENARIOS = ['anonymous', 'read', 'large', 'write'] as const
+export type Scenario = (typeof SCENARIOS)[number]
+
+export const FRAMEWORKS = ['node', 'express', 'fastify', 'hono'] as const
+export type Framework = (typeof FRAMEWORKS)[number]
+
+/** `bare` answers the same without any session; the two limits do nothing but one or two commands on the same Redis client. */
+export const VARIANTS = ['bare', 'memory', 'sqlite', 'file', 'cookie', 'redis', 'near', 'postgres', 'limit of one command', 'limit of two commands'] as const
+export type Variant = (typeof VARIANTS)[number]
+
+/** One server that is compared with the bare one of its framework. */
+export interface Subject {
+  readonly framework: Framework
+  /** What the table calls it. */
+  readonly name: string
+  /** The program and its words, below bench. */
+  readonly program: readonly [file: string, ...words: string[]]
+  readonly needs?: 'redis' | 'postgres'
+  readonly scenarios: readonly Scenario[]
+}
+
+export function sojourn(framework: Framework, variant: Variant): Subject {
+  return { framework, name: `Sojourn, ${variant === 'near' ? 'redis with near cache' : variant}`, program: ['speed/server.ts', framework, variant], ...needing(variant), scenarios: SCENARIOS }
+}
+
+export function bare(framework: Framework): Subject {
+  return { framework, name: 'bare', program: ['speed/server.ts', framework, 'bare'], scenarios: SCENARIOS }
+}
+
+function peer(framework: Framework, name: string, store: string): Subject {
+  return { framework, name: `${name}, ${store}`, program: ['peers/speed.js', name, store], ...needing(store), scenarios: SCENARIOS }
+}
+
+function limit(variant: Variant): Subject {
+  return { framework: 'express', name: variant, program: ['speed/server.ts', 'express', variant], needs: 'redis', scenarios: ['read'] }
+}
+
+function needing(store: string): Pick<Subject, 'needs'> {
+  return store === 'redis' || store === 'near' ? { needs: 'redis' } : store === 'postgres' ? { needs: 'postgres' } : {}
+}
+
+export const subjects: readonly Subject[] = [
+  ...(['memory', 'sqlite', 'file', 'cookie', 'redis', 'near', 'postgres'] as const).map((variant) => sojourn('node', variant)),
+  peer('node', 'iron-session', 'cookie'),
+  ...(['memory', 'sqlite', 'file', 'cookie', 'redis', 'near', 'postgres'] as const).map((variant) => sojourn('express', variant)),
+  ...['memory', 'file', 'redis', 'postgres'].map((store) => peer('express', 'express-session', store)),
+  peer('express', 'cookie-session', 'cookie'),
+  limit('limit of one command'),
+  limit('limit of two commands'),
+  ...(['memory', 'sqlite', 'redis', 'near'] as const).map((variant) => sojourn('fastify', variant)),
+  ...['memory', 'redis'].map((store) => peer('fastify', '@fastify/session', store)),
+  sojourn('hono', 'memory'),
+  peer('hono', 'hono-sessions', 'memory'),
+]
+
+/** What `--quick` measures. */
+export const quickSubjects: readonly Subject[] = [sojourn('node', 'memory'), sojourn('express', 'memory'), sojourn('express', 'sqlite'), peer('express', 'express-session', 'memory'), sojourn('fastify', 'memory')]
+
+export function isOneOf<Choice extends string>(choices: readonly Choice[], value: string | undefined): value is Choice {
+  return choices.some((choice) => choice === value)
+}

@@ -10,7 +10,7 @@ export function pumpsOf(pattern: RegExp): readonly Pump[] {
   const add = (prefix: string, pump: string): void => {
     if (pump !== '') pumps.set(`${prefix}\n${pump}`, { prefix, pump })
   }
-  for (const { before, atom } of endlessParts(parse(pattern.source))) {
+  for (const { before, atom } of endlessParts(parse(pattern))) {
     // What stands before it can be found at many places, and each of them walks to the end.
     for (const prefix of before) add('', prefix)
     for (const pump of atom) for (const prefix of ['', ...before]) add(prefix, pump)
@@ -37,8 +37,8 @@ function joined(left: readonly string[], right: readonly string[]): readonly str
   return left.flatMap((a) => right.map((b) => a + b)).slice(0, MOST)
 }
 
-function parse(source: string): readonly Part[] {
-  const reader = { source, at: 0 }
+function parse({ source, unicode }: RegExp): readonly Part[] {
+  const reader = { source, unicode, at: 0 }
   const branches = readBranches(reader)
   if (reader.at < source.length) throw new Error(`not understood: ${source.slice(reader.at)}`)
   return [{ samples: branches.flatMap(samplesOf).slice(0, MOST), inner: branches, endless: false }]
@@ -46,6 +46,7 @@ function parse(source: string): readonly Part[] {
 
 interface Reader {
   readonly source: string
+  readonly unicode: boolean
   at: number
 }
 
@@ -79,17 +80,17 @@ function readAtom(reader: Reader): Pick<Part, 'samples' | 'inner'> {
     // What a lookaround matches is not consumed.
     return { samples: /^\(\?<?[=!]/.test(group) ? [''] : inner.flatMap(samplesOf).slice(0, MOST), inner }
   }
-  const [atom = ''] = /^(?:\[\^?(?:\\.|[^\]\\])*\]|\\k<\w+>|\\u[0-9a-f]{4}|\\p\{\w+\}|\\.|[^\\])/is.exec(rest) ?? []
+  const [atom = ''] = /^(?:\[\^?(?:\\.|[^\]\\])*\]|\\k<\w+>|\\u(?:[0-9a-f]{4}|\{[0-9a-f]+\})|\\p\{\w+\}|\\.|[^\\])/is.exec(rest) ?? []
   if (atom === '') throw new Error(`not understood: ${rest}`)
   reader.at += atom.length
-  return { samples: /^(?:[\^$]|\\[bB])$/.test(atom) ? [''] : charactersOf(atom), inner: [] }
+  return { samples: /^(?:[\^$]|\\[bB])$/.test(atom) ? [''] : charactersOf(atom, reader.unicode), inner: [] }
 }
 
 const CANDIDATES = [...Array.from({ length: 127 }, (_, code) => String.fromCharCode(code)), '\u0085', '\u2028', '\u6f22', '\ud800']
 
-function charactersOf(atom: string): readonly string[] {
+function charactersOf(atom: string, unicode: boolean): readonly string[] {
   if (atom.startsWith('\\k')) return [' ']
-  const one = new RegExp(`^(?:${atom})$`, atom.startsWith('\\p') ? 'u' : '')
+  const one = new RegExp(`^(?:${atom})$`, unicode ? 'u' : '')
   const found = CANDIDATES.filter((text) => one.test(text))
   // One of each kind: letters, digits, blanks and the rest behave alike within a class.
   return [found.find((text) => /[a-z]/i.test(text)), found.find((text) => /\d/.test(text)), found.find((text) => /\s/.test(text)), found.find((text) => /[^\w\s]/.test(text))].filter((text) => text !== undefined)

@@ -129,7 +129,8 @@ function childrenOf(pid: number | undefined): readonly number[] {
 // A test run that is killed runs no handler, so where Linux can it is told to kill the server then.
 const setpriv = process.platform === 'linux' ? findBinary('setpriv') : undefined
 
-function boundToUs(command: string, args: readonly string[]): [string, readonly string[]] {
+/** A command and its arguments, made to end with this process. */
+export function boundToUs(command: string, args: readonly string[]): [string, readonly string[]] {
   return setpriv === undefined ? [command, args] : [setpriv, ['--pdeathsig', 'KILL', command, ...args]]
 }
 

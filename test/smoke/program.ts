@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
+import { boundToUs } from '../servers/process.ts'
 
 /** A server that runs as a process of its own. */
 export interface Program {
@@ -17,7 +18,7 @@ export interface Program {
 
 /** Starts a program that prints its address when it listens. Throws what it wrote to stderr when it ends before. */
 export async function startProgram(command: string, args: readonly string[], { cwd, env = {} }: { readonly cwd: string; readonly env?: Readonly<Record<string, string>> }): Promise<Program> {
-  const child = spawn(command, args, { cwd, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(...boundToUs(command, args), { cwd, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
   // A test run that ends early must not leave a server behind.
   const kill = (): void => void child.kill('SIGKILL')
   process.once('exit', kill)

@@ -243,6 +243,19 @@ describe('the session of express-session', () => {
     expect(await store.size()).toBe(0)
   }))
 
+  it('begins a session at regenerate also for who comes under a token that was just replaced', onSite(on((app, compat) => {
+    app.post('/begin', (request, response) => { view(request)['color'] = 'red'; response.end() })
+    app.post('/login', async (request, response) => { await compat.of(request).login('ada'); response.end() })
+    app.post('/regenerate', (request, response) => view(request).regenerate(() => { view(request)['color'] = 'blue'; response.end() }))
+  }), async ({ visitor }) => {
+    const [someone, other] = [visitor(), visitor()]
+    other.receive((await someone.tab().post('/begin')).setCookies)
+    await someone.tab().post('/login')
+    assertSessionCookie(await other.tab().post('/regenerate'))
+    expect((await other.tab().get('/look')).json()).toEqual({ color: 'blue' })
+    expect((await someone.tab().get('/look')).json()).toEqual({ color: 'red' })
+  }))
+
   it('hands a store that fails to the callback, or to who awaits, and is not brought down by who does neither', onSite(on((app) => {
     app.post('/callback', (request, response) => { view(request)['a'] = 1; view(request).save((error) => response.json({ failed: error instanceof Error })) })
     app.post('/promise', async (request, response) => {

@@ -1,6 +1,8 @@
+import { andThen, isPromise } from '../core/internal/awaitable.ts'
 import type { RegisteredSession } from '../core/register.ts'
 import type { Session } from '../core/session.ts'
 import type { Sessions } from '../core/sessions.ts'
+import type { Awaitable } from '../core/store.ts'
 import type { Exchange } from '../core/transport.ts'
 import { crossSiteCheck, type CrossSiteOptions } from './internal/cross-site.ts'
 import { hold } from './internal/held-response.ts'
@@ -53,8 +55,8 @@ export interface FastifySessionReply {
 /** The part of a Fastify instance that is used here. */
 export interface FastifySessionInstance {
   decorateRequest(name: string): unknown
-  addHook(name: 'onRequest' | 'preValidation', hook: (request: FastifySessionRequest, reply: FastifySessionReply) => Promise<void>): unknown
-  addHook(name: 'onSend', hook: (request: FastifySessionRequest, reply: FastifySessionReply, payload: unknown) => Promise<unknown>): unknown
+  addHook(name: 'onRequest' | 'preValidation', hook: (request: FastifySessionRequest, reply: FastifySessionReply, done: (error?: Error) => void) => void): unknown
+  addHook(name: 'onSend', hook: (request: FastifySessionRequest, reply: FastifySessionReply, payload: unknown, done: (error: Error | null, payload?: unknown) => void) => void): unknown
   addHook(name: 'onError', hook: (request: FastifySessionRequest, reply: FastifySessionReply, error: Error) => Promise<void>): unknown
 }
 
@@ -70,43 +72,72 @@ export interface FastifySessionOptions extends CrossSiteOptions, LateOptions {
  */
 export function fastifySession<Data extends object>(sessions: Sessions<Data>, { as = 'session', ...options }: FastifySessionOptions = {}): (app: FastifySessionInstance) => Promise<void> {
   const check = crossSiteCheck(sessions, options)
-  const exchanges = new WeakMap<FastifySessionRequest, FastifyExchange<Data>>()
+  // Not a WeakMap: V8 keeps its keys, and with them all that a request holds, beyond the next scavenge.
+  const place = Symbol('sojourn.exchange')
+  const exchangeOf = (request: FastifySessionRequest): FastifyExchange<Data> | undefined => {
+    const exchange: unknown = Reflect.get(request, place)
+    return exchange instanceof FastifyExchange ? exchange : undefined
+  }
   const plugin = async (app: FastifySessionInstance): Promise<void> => {
     app.decorateRequest(as)
     // Later where the token may be in a form, since Fastify parses bodies in between.
-    app.addHook(sessions.readsBody ? 'preValidation' : 'onRequest', async (request, reply) => {
-      if (sessionInPlace(Reflect.get(request, as) ?? undefined, sessions, as) !== undefined) return
+    app.addHook(sessions.readsBody ? 'preValidation' : 'onRequest', calledBack((request, reply) => {
+      if (sessionInPlace(Reflect.get(request, as) ?? undefined, sessions, as) !== undefined) return undefined
       const exchange = new FastifyExchange<Data>(request, reply)
       const refused = check(exchange)
       if (refused !== undefined) throw refused
-      exchange.session = await sessions.open(exchange)
-      markLate(exchange.session, options.late ?? (Reflect.get(request.routeOptions.config ?? {}, 'lateSession') === true))
-      // Fastify sends what `onSend` has let through; who takes the response away from it writes at any time.
-      hold(reply.raw, new SessionKeeper(sessions, exchange.session, exchange, () => answerPlainly(reply.raw)))
-      exchanges.set(request, exchange)
-      Reflect.set(request, as, exchange.session)
-    })
+      return andThen(sessions.open(exchange), (session) => {
+        exchange.session = session
+        markLate(session, options.late ?? (Reflect.get(request.routeOptions.config ?? {}, 'lateSession') === true))
+        // Fastify sends what `onSend` has let through; who takes the response away from it writes at any time.
+        hold(reply.raw, new SessionKeeper(sessions, session, exchange, () => answerPlainly(reply.raw)))
+        Reflect.set(request, place, exchange)
+        Reflect.set(request, as, session)
+      })
+    }))
     app.addHook('onError', async (request) => {
-      const exchange = exchanges.get(request)
+      const exchange = exchangeOf(request)
       if (exchange !== undefined) exchange.failed = true
     })
-    app.addHook('onSend', async (request, reply, payload) => {
-      const exchange = exchanges.get(request)
-      if (exchange?.session === undefined || exchange.headSent) return payload
-      try {
-        await sessions.finish(exchange.session, { status: reply.statusCode, failed: exchange.failed })
-      } catch (error) {
-        // An error is answered instead of what the handler wanted to say.
+    app.addHook('onSend', (request, reply, payload, done) => {
+      const exchange = exchangeOf(request)
+      if (exchange?.session === undefined || exchange.headSent) return done(null, payload)
+      const { session } = exchange
+      const committed = (): void => {
+        exchange.headSent = true
+        done(null, payload)
+      }
+      // An error is answered instead of what the handler wanted to say.
+      const failed = (error: unknown): void => {
         for (const name of Object.keys(reply.getHeaders())) if (describesBody(name)) reply.removeHeader(name)
         reply.code(500)
-        throw error
+        done(asError(error))
       }
-      exchange.headSent = true
-      return payload
+      settle(() => sessions.finish(session, { status: reply.statusCode, failed: exchange.failed }), committed, failed)
     })
   }
   // Fastify's convention (fastify-plugin): the hooks belong to the scope that registers, not to one of their own.
   return Object.assign(plugin, { [Symbol.for('skip-override')]: true, [Symbol.for('fastify.display-name')]: 'sojourn' })
+}
+
+// Callbacks, not promises: with a store that answers at once a request waits for no turn of the event loop.
+function calledBack(hook: (request: FastifySessionRequest, reply: FastifySessionReply) => Awaitable<void>): (request: FastifySessionRequest, reply: FastifySessionReply, done: (error?: Error) => void) => void {
+  return (request, reply, done) => settle(() => hook(request, reply), () => done(), (error) => done(asError(error)))
+}
+
+function settle(run: () => Awaitable<void>, succeeded: () => void, failed: (error: unknown) => void): void {
+  let result: Awaitable<void>
+  try {
+    result = run()
+  } catch (error) {
+    return failed(error)
+  }
+  if (isPromise(result)) result.then(succeeded, failed)
+  else succeeded()
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error('The session failed.', { cause: error })
 }
 
 function answerPlainly(response: NodeResponse): void {

@@ -34,10 +34,13 @@ export type CookieStore = ExchangeStore & { readonly transport: Transport }
  */
 export function cookieStore(options: CookieStoreOptions): CookieStore {
   const settings = settingsFrom(options)
-  const jars = new WeakMap<Exchange, Jar>()
+  // Not a WeakMap: V8 keeps its keys, and with them all that a request holds, beyond the next scavenge.
+  const place = Symbol('sojourn.jar')
   const jarOf = (exchange: Exchange): Jar => {
-    const jar = jars.get(exchange) ?? new Jar(exchange, settings)
-    jars.set(exchange, jar)
+    const present: unknown = Reflect.get(exchange, place)
+    if (present instanceof Jar) return present
+    const jar = new Jar(exchange, settings)
+    Reflect.set(exchange, place, jar)
     return jar
   }
   return Object.assign((exchange: Exchange) => storeIn(exchange, jarOf(exchange), settings), { transport: transportOf(jarOf, settings) })

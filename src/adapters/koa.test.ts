@@ -4,6 +4,7 @@ import { text } from 'node:stream/consumers'
 import Koa from 'koa'
 import { describe, expect, it } from 'vitest'
 import { listen } from '../../test/adapters/node-server.ts'
+import { onSite } from '../../test/adapters/on-site.ts'
 import { createSessions } from '../index.ts'
 import type { Session } from '../core/session.ts'
 import { describeAdapter, type AdapterFixture } from '../testing/describe-adapter.ts'
@@ -46,4 +47,23 @@ it('gives nobody the token of another visitor whose request threw the same error
   } finally {
     await site.close()
   }
+})
+
+it('commits once, and without an error, when a handler writes on ctx.res and is done before the store', async () => {
+  const errors: unknown[] = []
+  await onSite(({ sessions }) => {
+    const app = new Koa<Koa.DefaultState, KoaSessionContext>()
+    app.on('error', (error) => errors.push(error))
+    app.use(koaSession(sessions)).use((context) => {
+      context.respond = false
+      context.status = 200
+      context.session.set('color', 'red')
+      context.res.end('page')
+    })
+    return listen(createServer(app.callback()))
+  }, async ({ ask, store }) => {
+    expect((await ask('/')).body).toBe('page')
+    expect(store.calls.map(({ method }) => method)).toEqual(['create'])
+  })()
+  expect(errors).toEqual([])
 })

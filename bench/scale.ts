@@ -20,7 +20,7 @@ interface Subject {
   /** Of everything that is stored. */
   bytes(): Promise<number>
   /** Redis deletes what has expired by its own clock: there a sweep by age is measured. Defaults to `expires`. */
-  readonly sweepBy?: 'touched'
+  readonly sweepBy?: 'expires' | 'touched'
   /** How many are created at once. */
   readonly writers: number
   stop(): Promise<void>

@@ -1,6 +1,6 @@
 import { SessionError } from '../errors.ts'
 import type { SessionId } from '../record.ts'
-import type { Core } from './life.ts'
+import type { Core } from './core.ts'
 
 /** The abort signal of one session: follows its id from when that is stored. */
 export class EndSignal {

@@ -1,5 +1,5 @@
 import { deadlineAfterTouch, isTouchDue } from '../deadlines.ts'
-import { endedBecause, type Events, type EndedBecause } from '../events.ts'
+import { endedBecause, type EndedBecause } from '../events.ts'
 import type { Settings } from '../options.ts'
 import type { Seal } from '../security.ts'
 import type { Patch } from '../patch.ts'
@@ -9,35 +9,14 @@ import { hashSecret, tokenText, type Token } from '../token.ts'
 import type { Exchange, Transport } from '../transport.ts'
 import { andThen } from './awaitable.ts'
 import { buildPatch, isEmpty, settledResult, type IdentityChange } from './build-patch.ts'
-import type { Guessing } from './guessing.ts'
+import type { Core } from './core.ts'
+import { EndSignal } from './end-signal.ts'
 import { indexedTerms } from './index-terms.ts'
 import { AUTHENTICATED_AT, BINDING, INCARNATION, METADATA, OWNER } from './namespaces.ts'
 import { contended, idTaken, late, notLoaded } from './refusals.ts'
 import { checkSize } from './size-limit.ts'
 import type { StoreGuard } from './store-guard.ts'
-import { EndSignal } from './end-signal.ts'
 import { WorkingCopy, type CopyContext, type EntryChanges } from './working-copy.ts'
-
-/** What every session of one manager shares. */
-export interface Core {
-  readonly settings: Settings
-  readonly events: Events
-  readonly guessing: Guessing
-  readonly store: StoreGuard
-  now(): number
-  nextNonce(): string
-  /** A session was stored by this manager: the sweeper may start. */
-  onCreated(): void
-  /** Somebody logs in: time to say what the store cannot promise. */
-  onLogin(): void
-  /** A session was ended by this manager. */
-  onEnded(id: SessionId): void
-  onEnd(id: SessionId, listener: () => void): () => void
-  /** Ends every session of an owner; tells how many. */
-  revokeAll(owner: string, options: { readonly except: SessionId }): Promise<number>
-  /** Reads a session that is not loaded, or anew. */
-  reload(life: Life, fresh: boolean): Awaitable<void>
-}
 
 /**
  * `unloaded` not read yet · `absent` nothing stored, a write creates · `live` · `ended` by this request, a write begins a new one ·

@@ -2,7 +2,8 @@ import { isSessionError } from '../errors.ts'
 import type { Awaitable } from '../store.ts'
 import type { Exchange } from '../transport.ts'
 import { andThen, isPromise } from './awaitable.ts'
-import type { Core, Life } from './life.ts'
+import type { Core } from './core.ts'
+import type { Life } from './life.ts'
 import { examine, type Finding, type Offer } from './resolve.ts'
 
 // Enough for an honest browser with cookies of two paths and a domain; a flood of them costs no more reads.

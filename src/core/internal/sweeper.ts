@@ -1,4 +1,4 @@
-import type { Core } from './life.ts'
+import type { Core } from './core.ts'
 import type { SweepRequest } from '../store.ts'
 import type { EndRegistry } from './end-registry.ts'
 import type { StoreGuard } from './store-guard.ts'

@@ -117,6 +117,32 @@ describe('data', () => {
     expect(named('destroy')).toMatchObject([{ id: old, reason: 'destroyed' }])
   })
 
+  it.each([
+    ['an update', (session: Session<Shop>) => session.update('views', (n = 0) => n + 2), { views: 2 }, undefined],
+    ['a login', (session: Session<Shop>) => session.login('ada'), {}, 'ada'],
+  ] as const)('ends the old session before the new one that %s begins, and hands out the new token', async (_what, act, data, owner) => {
+    const { visitor, sessions } = shop()
+    const customer = visitor()
+    const { result: old } = await customer.visit((session) => { session.set('views', 1); session.set('theme', 'dark'); return session.id })
+    const { result: begun } = await customer.visit(async (session) => { session.data = null; await act(session); return session.id })
+    expect((await customer.visit((session) => [session.id, session.toObject(), session.owner])).result).toEqual([begun, data, owner])
+    expect(await sessions.load({ id: old })).toBeUndefined()
+  })
+
+  it('ends the old session at a logout after data was set to null and something was written', async () => {
+    const { visitor, sessions, named } = shop()
+    const customer = visitor()
+    const { result: old } = await customer.visit((session) => { session.set('views', 1); return session.id })
+    const { setCookies } = await customer.visit(async (session) => {
+      session.data = null
+      session.set('views', 2)
+      await session.logout()
+      expect([await sessions.load({ id: old }), session.id]).toEqual([undefined, old])
+    })
+    expect(setCookies[0]).toMatch(/^__Host-sid=; Max-Age=0/)
+    expect(named('destroy')).toMatchObject([{ id: old, reason: 'destroyed' }])
+  })
+
   it('takes both back, the end and what came after it', async () => {
     const customer = shop().visitor()
     const { result: id } = await customer.visit((session) => { session.set('views', 1); return session.id })
@@ -458,6 +484,7 @@ describe('an end', () => {
     expect(signal.aborted).toBe(false)
     await sessions.revoke(request.session.id)
     expect(signal.aborted).toBe(true)
+    expect(request.session.signal).toBe(signal)
     await customer.visit(async (session) => { session.set('views', 1); await session.commit(); await session.destroy(); expect(session.signal.aborted).toBe(true) })
   })
 
@@ -483,8 +510,12 @@ describe('an end', () => {
       const { signal } = session
       await session.destroy()
       session.set('views', 2)
+      const { signal: next } = session
+      expect([signal.aborted, next.aborted]).toEqual([true, false])
       await session.commit()
-      expect([signal.aborted, session.signal.aborted]).toEqual([true, false])
+      expect(session.signal).toBe(next)
+      await session.destroy()
+      expect(next.aborted).toBe(true)
     })
   })
 

@@ -20,6 +20,11 @@ export class EndSignal {
     return this.#controller.signal.aborted
   }
 
+  /** The id of the session that it belongs to; undefined until that is stored. */
+  get followed(): SessionId | undefined {
+    return this.#followed
+  }
+
   follow(id: SessionId): void {
     if (this.hasFired || this.#followed === id) return
     this.#followed = id

@@ -136,6 +136,8 @@ export class Life implements CopyContext {
   becomeBlank(status: Status): void {
     const isReleased = status === 'released'
     this.wasLive = isReleased && this.status === 'live'
+    // What begins after an end is another session.
+    if (this.status === 'ended' && status === 'absent') this.#endSignal = undefined
     this.status = status
     // Kept when released, since one that was reached by its id has no token to find it again.
     this.guard = isReleased ? this.guard : undefined
@@ -151,7 +153,7 @@ export class Life implements CopyContext {
 
   /** Fires when the session that this request has, or begins, ends. */
   get signal(): AbortSignal {
-    if (this.#endSignal === undefined || (this.#endSignal.hasFired && this.status === 'live')) {
+    if (this.#endSignal === undefined || (this.#endSignal.hasFired && this.status === 'live' && this.#endSignal.followed !== this.id)) {
       this.#endSignal = new EndSignal(this.core)
       if (this.status === 'live') this.#endSignal.follow(this.id)
       if (this.status === 'ended' || this.status === 'gone') this.#endSignal.fire()
@@ -215,7 +217,7 @@ export class Life implements CopyContext {
   /** Stores what changed, of one key or of all. Creates when there is something to keep; touches when that is due. */
   commit(only?: EntryKey): Awaitable<CommitResult> {
     if (this.endAtCommit !== false) return this.end('destroyed')
-    if (this.#replaced !== undefined) return andThen(this.#endReplaced(this.#replaced), () => this.commit(only))
+    if (this.#replaced !== undefined) return andThen(this.#endReplaced(this.#replaced, 'destroyed'), () => this.commit(only))
     if (this.status === 'live') return this.#isQuiet() ? 'ok' : this.#applyChanges(only, {}, 0)
     if (this.status === 'unloaded' || this.status === 'released') return 'ok'
     if (!this.isChanged) return 'ok'
@@ -232,6 +234,7 @@ export class Life implements CopyContext {
 
   /** Stores a new record with a new token. */
   create(only?: EntryKey): Awaitable<CommitResult> {
+    if (this.#replaced !== undefined) return andThen(this.#endReplaced(this.#replaced, 'destroyed'), () => this.create(only))
     if (this.exchange?.headSent === true) throw late('begin a session')
     const refusal = this.exchange === undefined ? undefined : this.transport.refuses?.(this.exchange)
     if (refusal !== undefined) return this.#leaveUnsaved(refusal)
@@ -254,6 +257,12 @@ export class Life implements CopyContext {
 
   /** Ends the session for good. */
   end(because: EndReason): Awaitable<CommitResult> {
+    const replaced = this.#replaced
+    if (replaced !== undefined) return andThen(this.#endReplaced(replaced, because), () => {
+      this.#id = replaced.id
+      this.becomeBlank('ended')
+      return 'ok'
+    })
     const wasKnown = this.status === 'live' || this.status === 'gone'
     if (!wasKnown) {
       this.becomeBlank(this.status === 'superseded' || this.status === 'degraded' ? this.status : 'absent')
@@ -295,8 +304,8 @@ export class Life implements CopyContext {
     this.#terms = terms
   }
 
-  #endReplaced({ id }: Replaced): Awaitable<void> {
-    return andThen(this.#endStored(id, 'destroyed'), () => { this.#replaced = undefined })
+  #endReplaced({ id }: Replaced, because: EndReason): Awaitable<void> {
+    return andThen(this.#endStored(id, because), () => { this.#replaced = undefined })
   }
 
   /** One compare-and-set of one key; tells whether it went through. */

@@ -48,7 +48,7 @@ describe('withSession', () => {
     expect(from.setCookies).toEqual([expect.stringMatching(/^__Host-sid=.*; Secure/)])
   })
 
-  it.each([['NEXT_REDIRECT;replace;/;307;', 'red'], ['NEXT_HTTP_ERROR_FALLBACK;404', 'red'], ['NEXT_HTTP_ERROR_FALLBACK;500', undefined], ['1234567', undefined]])('commits what was done before %s: %s', async (digest, color) => {
+  it.each([['NEXT_REDIRECT;replace;/;307;', 'red'], ['NEXT_REDIRECT;push;/list;500;page;303;', 'red'], ['NEXT_HTTP_ERROR_FALLBACK;404', 'red'], ['NEXT_HTTP_ERROR_FALLBACK;500', undefined], ['1234567', undefined]])('commits what was done before %s: %s', async (digest, color) => {
     const error = Object.assign(new Error('thrown'), { digest })
     await expect(next().withSession((session) => {
       session.set('color', 'red')

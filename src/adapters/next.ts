@@ -96,9 +96,10 @@ function setCookie(jar: NextCookies, header: string): void {
   jar.set(name, value, attributes)
 }
 
-// redirect(), notFound() and their like throw: `NEXT_REDIRECT;replace;/;307;`, `NEXT_HTTP_ERROR_FALLBACK;404`.
+// redirect(), notFound() and their like throw: `NEXT_REDIRECT;replace;/;307;`, `NEXT_HTTP_ERROR_FALLBACK;404`. The status is the
+// last part; before it is an address, which may hold anything.
 function answeredBy(error: unknown): number | undefined {
   const digest = error instanceof Error && 'digest' in error ? error.digest : undefined
   if (typeof digest !== 'string' || !digest.startsWith('NEXT_')) return undefined
-  return Number(/;(\d{3})(?:;|$)/.exec(digest)?.[1] ?? 303)
+  return Number(/;(\d{3});?$/.exec(digest)?.[1] ?? 303)
 }

@@ -286,6 +286,28 @@ describe('update', () => {
     expect((await customer.visit((session) => session.get('views'))).result).toBeUndefined()
   })
 
+  it('gives no expiry of what was deleted to what comes after it', async () => {
+    const { visitor, advance } = shop()
+    const customer = visitor()
+    await customer.visit((session) => session.set('views', 0, { expires: 60 }))
+    await customer.visit((session) => { session.delete('views'); return session.update('views', (n = 5) => n) })
+    advance(61)
+    expect((await customer.visit((session) => session.get('views'))).result).toBe(5)
+  })
+
+  it('leaves a key the expiry that another request has given it meanwhile', async () => {
+    const { visitor, advance } = shop()
+    const customer = visitor()
+    await customer.visit((session) => session.set('views', 0, { expires: 60 }))
+    const slow = await customer.begin()
+    expect(slow.session.get('views')).toBe(0)
+    await customer.visit((session) => session.set('views', 10, { expires: 600 }))
+    expect(await slow.session.update('views', (n = 0) => n + 1)).toBe(11)
+    await slow.finish()
+    advance(61)
+    expect((await customer.visit((session) => session.get('views'))).result).toBe(11)
+  })
+
   it('resolves to gone when the session has ended', async () => {
     const { visitor, sessions } = shop()
     const customer = visitor()

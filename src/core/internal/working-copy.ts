@@ -121,6 +121,7 @@ export class WorkingCopy {
     cell.present = false
     cell.pending = true
     cell.write = this.#writes += 1
+    cell.expiresAt = undefined
     this.#keep(key, cell)
   }
 
@@ -224,7 +225,9 @@ export class WorkingCopy {
   }
 
   #expiryOf(key: EntryKey): number | undefined {
-    const { expiresAt } = this.#cells?.get(key) ?? splitEntryText(this.#base[key] ?? '')
+    const cell = this.#cells?.get(key)
+    // Of what this request has written, or of what is stored by now, which another request may have written since.
+    const { expiresAt } = cell?.pending === true ? cell : splitEntryText(this.#base[key] ?? '')
     return expiresAt !== undefined && expiresAt > this.#context.now() ? expiresAt : undefined
   }
 

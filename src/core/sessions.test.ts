@@ -118,6 +118,17 @@ describe('a token', () => {
     expect(seen).toEqual(['unknown-token: malformed'])
   })
 
+  it('refuses a text of which the application\'s format makes no whole token', async () => {
+    const made: unknown[] = []
+    const { visitor, seen, sessions } = managed({ validateToken: () => Reflect.apply(() => made.at(-1), undefined, []) as undefined })
+    const { id } = await sessions.create()
+    for (const token of [{ id }, { id, secret: 5 }, { secret: 's' }, null, 'x']) {
+      made.push(token)
+      await visitor('__Host-sid=x').visit((session) => session.get('name'))
+    }
+    expect(seen).toEqual(made.map(() => 'unknown-token: malformed'))
+  })
+
   it('cannot be made weaker than 128 bits', async () => {
     const { visitor } = managed({ generateToken: () => ({ id: 'abcdefgh', secret: 'short' }) })
     await expect(visitor().visit((session) => session.set('name', 'x'))).rejects.toThrow(/128 bits/)
@@ -339,6 +350,25 @@ describe('outside of requests', () => {
     advance(1800)
     expect(await sessions.sweep({ olderThan: '2 hours', by: 'created' })).toBe(0)
     expect(await sessions.sweep({ olderThan: '10 minutes', by: 'touched' })).toBe(1)
+  })
+})
+
+describe('a sweep that was asked for', () => {
+  it('fires the signals of what has expired, also beside a record that cannot be read', async () => {
+    const store = memoryStore()
+    const { sessions, advance } = managed({ store, idleTimeout: '2 hours' })
+    const [damaged, old] = [await sessions.create(), await sessions.create()]
+    const signals = [damaged.signal, old.signal]
+    advance(3 * 3600)
+    const young = await sessions.create()
+    signals.push(young.signal)
+    const read = store.read.bind(store)
+    store.read = (id) => {
+      if (id === damaged.id) throw new SessionError('ERR_SESSION_UNREADABLE', 'Damaged.')
+      return read(id)
+    }
+    expect(await sessions.sweep()).toBe(2)
+    expect(signals.map(({ aborted }) => aborted)).toEqual([true, true, false])
   })
 })
 

@@ -48,7 +48,7 @@ function parseToken(text: string): Token | undefined {
 }
 
 /** True for a text with the form of an id. Anything else never reaches a store. */
-export function isId(text: string): boolean {
+export function isId(text: unknown): text is SessionId {
   return typeof text === 'string' && text.length >= 8 && text.length <= 128 && BASE64URL.test(text)
 }
 
@@ -67,7 +67,8 @@ export function customTokenFormat({ generateToken, validateToken }: CustomTokenO
     parse(text) {
       if (typeof text !== 'string' || text.length > 1024) return undefined
       const token = validateToken === undefined ? splitToken(text) : validateToken(text)
-      return token !== undefined && isId(token.id) ? token : undefined
+      // Destructured from a text that a visitor sent, the parts can be undefined whatever their type says.
+      return isId(token?.id) && typeof token?.secret === 'string' ? token : undefined
     },
   }
 }

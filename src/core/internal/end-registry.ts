@@ -1,3 +1,4 @@
+import { isSessionError } from '../errors.ts'
 import { isLive, type SessionId } from '../record.ts'
 import type { StoreGuard } from './store-guard.ts'
 
@@ -28,7 +29,17 @@ export class EndRegistry {
   /** Tells those who listen for a session that has expired, which no store announces. */
   async tellExpired(now: number): Promise<void> {
     for (const id of this.#listeners.keys()) {
-      if (!isLive(await this.#store?.read(id), now)) this.ended(id)
+      if (!(await this.#isLive(id, now))) this.ended(id)
+    }
+  }
+
+  async #isLive(id: SessionId, now: number): Promise<boolean> {
+    try {
+      return isLive(await this.#store?.read(id), now)
+    } catch (error) {
+      // What cannot be read counts as gone, and must not keep the others from being told.
+      if (isSessionError(error, 'ERR_SESSION_UNREADABLE')) return false
+      throw error
     }
   }
 

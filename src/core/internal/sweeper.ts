@@ -42,16 +42,17 @@ export class Sweeper {
       const count = this.#store === undefined ? 0 : await this.#store.sweep(what, BATCH)
       total += count
       if (count > 0) this.#core.events.emit('sweep', { count })
-      if (count < BATCH || this.#stopped) return total
+      if (count < BATCH || this.#stopped) break
       // Between batches the requests have their turn.
       await new Promise((resolve) => { setTimeout(resolve, 0) })
     }
+    await this.#ends.tellExpired(what.now)
+    return total
   }
 
   async #run(): Promise<void> {
     try {
       await this.sweep({ now: this.#core.now() })
-      await this.#ends.tellExpired(this.#core.now())
     } catch (error) {
       this.#core.events.emit('error', { reason: 'sweep', error })
     }

@@ -137,6 +137,37 @@ describe.each([['answers later', false], ['answers at once', true]])('what canno
   }, { answersAtOnce }))
 })
 
+describe('the end of a late body', () => {
+  const also: readonly (readonly [string, (response: ServerResponse) => void])[] = [
+    ['another end', (response) => response.end()],
+    ['something written', (response) => void response.write('more')],
+  ]
+  it.each(also)('waits for the commit, whole, also when %s comes behind it', async (_what, behind) => {
+    await onSite(storing((request, response, session) => {
+      if (request.url === '/look') return void response.end(session.get('note'))
+      response.write('first ')
+      setImmediate(() => {
+        session.set('note', 'late')
+        response.end('last')
+        behind(response)
+      })
+    }, { late: true }), async ({ visitor, send, store, quiet: settled }) => {
+      const someone = visitor()
+      await someone.tab().get('/look')
+      const held = store.hold('patch')
+      const sent = send('/', { visitor: someone })
+      let hasEnded = false
+      sent.answer.then(() => { hasEnded = true }, () => {})
+      await held.reached
+      await settled()
+      expect(hasEnded).toBe(false)
+      held.release()
+      expect((await sent.answer).body).toBe('first last')
+      expect((await someone.tab().get('/look')).text).toBe('late')
+    })()
+  })
+})
+
 describe('what passes a held response', () => {
   it('is a 100 Continue and early hints, before the commit', async () => {
     await onSite(storing(async (request, response) => {

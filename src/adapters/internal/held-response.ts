@@ -67,7 +67,7 @@ export class HeldResponse {
   readonly #response: NodeResponse
   readonly #keeper: Keeper
   readonly #originals: Originals
-  #state: 'open' | 'committing' | 'released' | 'failed' = 'open'
+  #state: 'open' | 'committing' | 'released' | 'ending' | 'failed' = 'open'
   /** What `writeHead` was given beside headers, once it was called. */
   #head: { readonly status: number; readonly reason: readonly string[] } | undefined
   #waiting: (readonly [Method, Arguments])[] | undefined
@@ -84,7 +84,7 @@ export class HeldResponse {
   }
 
   get headersSent(): boolean {
-    return this.#head !== undefined || this.#state === 'committing' || this.#asked('headersSent')
+    return this.#head !== undefined || this.#state === 'committing' || this.#state === 'ending' || this.#asked('headersSent')
   }
 
   get writableEnded(): boolean {
@@ -118,6 +118,8 @@ export class HeldResponse {
     if (this.#state === 'open') this.#start()
     if (this.#state === 'released') return method === 'end' ? this.#end(args) : Reflect.apply(this.#originals[method], this.#response, args)
     if (this.#state === 'failed') return callBack(args, this.#failure)
+    // As Node takes it: another end is none, and nothing can be written behind one.
+    if (this.#state === 'ending') return callBack(args, new Error('write after end'))
     this.#waiting ??= []
     this.#waiting.push([method, args])
     return false
@@ -152,8 +154,9 @@ export class HeldResponse {
     try {
       const committed = this.#keeper.commitLate(this.#response.statusCode)
       if (!isPromise(committed)) return end()
+      this.#state = 'ending'
       this.#pretendSent()
-      committed.then(end).then(undefined, () => cutOff(this.#response))
+      committed.then(() => { this.#state = 'released'; end() }).then(undefined, () => cutOff(this.#response))
     } catch {
       cutOff(this.#response)
     }

@@ -143,6 +143,18 @@ describe('data', () => {
     expect(named('destroy')).toMatchObject([{ id: old, reason: 'destroyed' }])
   })
 
+  it('takes back an expiry that was set, from what the session tells of its deadline, too', async () => {
+    const customer = shop().visitor()
+    const { result: deadline } = await customer.visit(async (session) => { session.set('views', 1); await session.commit(); return session.expiresAt })
+    const { result } = await customer.visit((session) => {
+      session.expire('2 weeks')
+      const set = session.expiresAt
+      session.discard()
+      return [set === deadline, session.expiresAt]
+    })
+    expect(result).toEqual([false, deadline])
+  })
+
   it('takes both back, the end and what came after it', async () => {
     const customer = shop().visitor()
     const { result: id } = await customer.visit((session) => { session.set('views', 1); return session.id })

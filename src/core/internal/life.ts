@@ -53,7 +53,6 @@ export class Life implements CopyContext {
   isNew = true
   createdAt: number
   touchedAt = 0
-  expiresAt = 0
   copy: WorkingCopy
   /** A commit is wanted though nothing changed. */
   forced = false
@@ -84,6 +83,8 @@ export class Life implements CopyContext {
   /** The token that this request made is the first that its visitor would get. */
   #neverSent = false
   #ownDeadline: number | 'policy' | undefined
+  /** The deadline that is stored. */
+  #deadline = 0
   #queue: Promise<unknown> | undefined
   /** What `session.data = null` ended, once something was written after it; the commit ends it before it creates. */
   #replaced: Replaced | undefined
@@ -113,6 +114,11 @@ export class Life implements CopyContext {
   get authenticatedAt(): number | undefined {
     const at = this.copy.storedValue(AUTHENTICATED_AT)
     return typeof at === 'number' ? at : undefined
+  }
+
+  /** When the session ends, with what `expire` has set and no commit has stored yet. */
+  get expiresAt(): number {
+    return typeof this.#ownDeadline === 'number' ? this.#ownDeadline : this.#deadline
   }
 
   /** From when the absolute timeout counts. */
@@ -195,7 +201,6 @@ export class Life implements CopyContext {
 
   setDeadline(at: number | 'policy'): void {
     this.#ownDeadline = at
-    if (at !== 'policy') this.expiresAt = at
   }
 
   get isChanged(): boolean {
@@ -383,7 +388,7 @@ export class Life implements CopyContext {
   #takeHead(record: SessionRecord): void {
     this.createdAt = record.createdAt
     this.touchedAt = record.touchedAt
-    if (typeof this.#ownDeadline !== 'number') this.expiresAt = record.expiresAt
+    this.#deadline = record.expiresAt
     this.nonce = record.nonce
     this.#terms = record.index
   }
@@ -418,7 +423,7 @@ export class Life implements CopyContext {
     if (patch.expiresAt !== undefined) {
       // Set while the store was at work, it is still to be stored.
       if (this.#ownDeadline === own) this.#ownDeadline = undefined
-      if (typeof this.#ownDeadline !== 'number') this.expiresAt = patch.deadline === 'replace' ? patch.expiresAt : Math.max(this.expiresAt, patch.expiresAt)
+      this.#deadline = patch.deadline === 'replace' ? patch.expiresAt : Math.max(this.#deadline, patch.expiresAt)
       if (this.handout === 'none' && this.token !== undefined) this.handout = 'refresh'
     }
     if (stores && events.wants('commit')) events.emit('commit', { id: this.id })

@@ -31,6 +31,14 @@ describe('onStart', () => {
     expect(calls).toBe(3)
   })
 
+  it('sets what is stored with the session, in one record, also when each write is committed at once', async () => {
+    const store = memoryStore()
+    const visitor = new Visitor(manage({ store, commit: 'immediate', onStart: async (session) => { session.set('count', 100) } }))
+    await visitor.visit((session) => { session.isChanged = true })
+    expect(store.size).toBe(1)
+    expect((await visitor.visit((session) => session.get('count'))).result).toBe(100)
+  })
+
   it('is called for sessions apart from requests, and for the one after an end', async () => {
     let calls = 0
     const sessions = manage({ onStart: () => { calls += 1 } })

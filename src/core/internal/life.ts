@@ -89,6 +89,8 @@ export class Life implements CopyContext {
   /** What `session.data = null` ended, once something was written after it; the commit ends it before it creates. */
   #replaced: Replaced | undefined
   #endSignal: EndSignal | undefined
+  /** The hooks run whose writes are stored with the record that is being made. */
+  #starts = false
 
   constructor(core: Core, store: StoreGuard, transport: Transport, exchange?: Exchange) {
     this.core = core
@@ -188,7 +190,7 @@ export class Life implements CopyContext {
 
   /** Something was written: stored at once where the application wants that. A failure shows at the end of the request, when it is tried again. */
   written(): void {
-    if (this.core.settings.commit === 'immediate') this.exclusive(async () => this.commit()).catch(() => undefined)
+    if (this.core.settings.commit === 'immediate' && !this.#starts) this.exclusive(async () => this.commit()).catch(() => undefined)
   }
 
   discard(): void {
@@ -247,7 +249,16 @@ export class Life implements CopyContext {
     if (this.status !== 'absent') this.#id = undefined
     const { beforeCreate } = this
     this.beforeCreate = undefined
-    return beforeCreate === undefined ? this.#store(only, 0) : andThen(beforeCreate(), () => this.#store(only, 0))
+    return beforeCreate === undefined ? this.#store(only, 0) : andThen(this.#start(beforeCreate), () => this.#store(only, 0))
+  }
+
+  async #start(hooks: () => Awaitable<void>): Promise<void> {
+    this.#starts = true
+    try {
+      await hooks()
+    } finally {
+      this.#starts = false
+    }
   }
 
   /** Commits what changed and gives the visitor a new token in the same atomic step. */

@@ -155,6 +155,19 @@ describe('data', () => {
     expect(result).toEqual([false, deadline])
   })
 
+  it('ends the session when data is set to null, also where what comes after it cannot be stored', async () => {
+    const { visitor, sessions, named } = shop()
+    const customer = visitor()
+    const { result: id } = await customer.visit((session) => { session.set('views', 1); return session.id })
+    const request = await customer.begin()
+    request.exchange.setResponseHeader('Cache-Control', 'public, max-age=60')
+    request.session.data = null
+    request.session.set('views', 2)
+    expect(await request.finish()).toEqual([expect.stringMatching(/^__Host-sid=; Max-Age=0/)])
+    expect(await sessions.load({ id })).toBeUndefined()
+    expect(named('not-saved')).toHaveLength(1)
+  })
+
   it('takes both back, the end and what came after it', async () => {
     const customer = shop().visitor()
     const { result: id } = await customer.visit((session) => { session.set('views', 1); return session.id })

@@ -74,12 +74,15 @@ function mustStayUnsaved(life: Life): boolean {
   return begins && life.isChanged && life.exchange !== undefined && isPubliclyCacheable(life.exchange, life.core.now())
 }
 
-function leaveUnsaved(life: Life): void {
+function leaveUnsaved(life: Life): Awaitable<unknown> {
   if (process.env['NODE_ENV'] === 'development') {
     throw new SessionError('ERR_SESSION_USAGE', 'The response is publicly cacheable, so it cannot carry the cookie of a new session. Answer with Cache-Control: private or no-store, or do not write to the session here.')
   }
+  const { replaces } = life
   life.discard()
   life.core.events.emit('not-saved', { reason: 'the response is publicly cacheable' })
+  // What was to end still ends: its cookie is cleared, and the response is cached no more.
+  return replaces ? life.end('destroyed') : undefined
 }
 
 /** Puts what the visitor must know about the token on the response. */

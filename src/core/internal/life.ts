@@ -205,6 +205,11 @@ export class Life implements CopyContext {
     this.#ownDeadline = at
   }
 
+  /** A stored session is to end before what this request begins is stored. */
+  get replaces(): boolean {
+    return this.#replaced !== undefined
+  }
+
   get isChanged(): boolean {
     return this.forced || this.endAtCommit !== false || this.#replaced !== undefined || this.#ownDeadline !== undefined || this.copy.isChanged()
   }

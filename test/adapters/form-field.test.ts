@@ -101,3 +101,11 @@ it('is not looked for in JSON, nor without being asked for', async () => {
     }
   }
 })
+
+it('is none where the visitor goes away in the midst of the form', async () => {
+  const sessions = createSessions({ transport: queryTransport({ form: true }), sweepEvery: 'never' })
+  const body = new ReadableStream({ pull(controller) { controller.error(new Error('gone')) } })
+  const request = new Request('http://localhost/', Object.assign({ method: 'POST', body, headers: { 'content-type': 'application/x-www-form-urlencoded' } }, { duplex: 'half' as const }))
+  const answer = fetchSession(sessions, (_request, session) => new Response(String(session.isNew)))
+  expect(await (await answer(request)).text()).toBe('true')
+})

@@ -9,7 +9,9 @@ export async function formOf(request: Request): Promise<Record<string, string> |
   const decoder = new TextDecoder()
   let text = ''
   for (;;) {
-    const { done, value } = await reader.read()
+    // Who goes away in the midst of a form has sent none; a handler that reads it is told.
+    const { done, value } = await reader.read().catch(() => BROKEN)
+    if (done === undefined) return undefined
     if (done) return Object.fromEntries(new URLSearchParams(text + decoder.decode()))
     text += decoder.decode(value, { stream: true })
     if (text.length <= MAX_FORM) continue
@@ -18,6 +20,8 @@ export async function formOf(request: Request): Promise<Record<string, string> |
     return undefined
   }
 }
+
+const BROKEN = { done: undefined, value: undefined } as const
 
 function isForm(type: string | null): boolean {
   return type?.split(';')[0]?.trim().toLowerCase() === 'application/x-www-form-urlencoded'

@@ -40,8 +40,13 @@ export async function stop({ child }: Running): Promise<void> {
   await exit
 }
 
+// On a connection of its own: the server closes one that was idle while the load ran, perhaps just when it is used again.
+function ask(url: string, cookie = ''): Promise<Response> {
+  return fetch(url, { headers: { connection: 'close', ...(cookie !== '' && { cookie }) } })
+}
+
 async function logIn(origin: string, path: string): Promise<string> {
-  const response = await fetch(origin + path)
+  const response = await ask(origin + path)
   return response.headers.getSetCookie().map((line) => line.split(';')[0]).join('; ')
 }
 
@@ -67,11 +72,11 @@ async function cpuOf(child: ChildProcess): Promise<number> {
 /** 100 requests at once, each setting a key of its own: how many are not there afterwards. */
 export async function lostWrites({ origin }: Running): Promise<string> {
   let cookie = await logIn(origin, '/login')
-  const answers = await Promise.all(Array.from({ length: 100 }, (_, n) => fetch(`${origin}/key/n${n}`, { headers: { cookie } })))
+  const answers = await Promise.all(Array.from({ length: 100 }, (_, n) => ask(`${origin}/key/n${n}`, cookie)))
   // Where the cookie is the session, the last answer is what a browser keeps.
   const last = answers.at(-1)?.headers.getSetCookie().map((line) => line.split(';')[0]).join('; ') ?? ''
   if (last !== '') cookie = last
-  return `${100 - Number(await (await fetch(`${origin}/keys`, { headers: { cookie } })).text())} of 100`
+  return `${100 - Number(await (await ask(`${origin}/keys`, cookie)).text())} of 100`
 }
 
 /** A slow request overlaps a logout: how often the cookie works again afterwards. */
@@ -79,10 +84,10 @@ export async function undoneLogouts({ origin }: Running): Promise<string> {
   let undone = 0
   for (let attempt = 0; attempt < 5; attempt += 1) {
     const cookie = await logIn(origin, '/login')
-    const slow = fetch(`${origin}/slow`, { headers: { cookie } })
-    await fetch(`${origin}/logout`, { headers: { cookie } })
+    const slow = ask(`${origin}/slow`, cookie)
+    await ask(`${origin}/logout`, cookie)
     await slow
-    if (!(await (await fetch(`${origin}/read`, { headers: { cookie } })).text()).includes('nobody')) undone += 1
+    if (!(await (await ask(`${origin}/read`, cookie)).text()).includes('nobody')) undone += 1
   }
   return `${undone} of 5`
 }

@@ -11,7 +11,7 @@ import { quickSubjects, subjects, type Subject } from './subjects.ts'
 const peers = join(import.meta.dirname, '..', 'peers')
 const quick = process.argv.includes('--quick')
 const only = process.argv.includes('--only') ? process.argv[process.argv.indexOf('--only') + 1] : undefined
-const effort: Effort = quick ? { rounds: 1, seconds: 1 } : { rounds: 5, seconds: 1 }
+const effort: Effort = quick ? { rounds: 1, seconds: 0.6 } : { rounds: 5, seconds: 0.6 }
 
 async function main(): Promise<void> {
   installPeers()
@@ -23,12 +23,13 @@ async function main(): Promise<void> {
       const url = subject.needs === undefined ? '' : servers.urls[subject.needs]
       if (url === undefined) console.log(`${subject.framework}: ${subject.name} is left out, since ${subject.needs} is not installed.`)
       else rows.push(await compare(subject, url, effort, (text) => progress(`${at + 1} of ${chosen.length} · ${subject.framework} · ${subject.name} · ${text}`)))
+      // After each, so that a run that is broken off is not lost.
+      if (!quick && only === undefined) writeFileSync(join(import.meta.dirname, '..', 'results.md'), report(rows, effort))
     }
   } finally {
     await servers.stop()
   }
   console.log(`\n${table(rows)}`)
-  if (!quick && only === undefined) writeFileSync(join(import.meta.dirname, '..', 'results.md'), report(rows, effort))
 }
 
 function installPeers(): void {

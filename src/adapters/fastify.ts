@@ -88,7 +88,7 @@ export function fastifySession<Data extends object>(sessions: Sessions<Data>, { 
       if (refused !== undefined) throw refused
       return andThen(sessions.open(exchange), (session) => {
         exchange.session = session
-        markLate(session, options.late ?? (Reflect.get(request.routeOptions.config ?? {}, 'lateSession') === true))
+        markLate(session, options.late === true || Reflect.get(request.routeOptions.config ?? {}, 'lateSession') === true)
         // Fastify sends what `onSend` has let through; who takes the response away from it writes at any time.
         hold(reply.raw, new SessionKeeper(sessions, session, exchange, () => answerPlainly(reply.raw)))
         Reflect.set(request, place, exchange)

@@ -147,7 +147,7 @@ function className(value: object): string {
 
 function refusal(path: Path, why: string, cause?: unknown): SessionError {
   const what = path.length === 0 ? 'this value' : `the part at ${pathText(path)}`
-  return new SessionError('ERR_SESSION_VALUE', `The session cannot keep ${what}: ${why}. Keep plain data: objects, arrays, text, numbers, Date, Map, Set, BigInt, URL or typed arrays.`, { cause })
+  return new SessionError('ERR_SESSION_VALUE', `The session cannot keep ${what}: ${why}. Keep plain data, Date, Map, Set, BigInt, URL or typed arrays.`, { cause })
 }
 
 function pathText(path: Path): string {

@@ -125,7 +125,7 @@ function unreadableDuration(value: unknown, what: string): SessionError {
 }
 
 function unreadableInstant(value: unknown, what: string): SessionError {
-  return optionError(`${what} is not a time: ${quote(value)}. Pass a Date, ISO text with its zone such as "2030-01-31T12:00:00Z", an HTTP date, or a length of time from now such as "2 weeks" or "never".`)
+  return optionError(`${what} is not a time: ${quote(value)}. Pass a Date, ISO text with its zone, an HTTP date, or a length of time such as "2 weeks" or "never".`)
 }
 
 function optionError(message: string): SessionError {

@@ -32,7 +32,7 @@ export function entryValidator<Data>(schema: DataSchema<Data>): EntryValidator {
   if (isStandardSchema(schema)) return (key, value, others) => validateInWhole(schema, key, value, others)
   const byKey = new Map<string, StandardSchema>()
   for (const [key, part] of Object.entries(schema)) {
-    if (!isStandardSchema(part)) throw new SessionError('ERR_SESSION_OPTION', `schema.${key} is not a Standard Schema. Pass a schema of Zod, Valibot, ArkType or another library that implements standardschema.dev.`)
+    if (!isStandardSchema(part)) throw new SessionError('ERR_SESSION_OPTION', `schema.${key} is not a Standard Schema. Pass one of Zod, Valibot or ArkType.`)
     byKey.set(key, part)
   }
   return (key, value) => {

@@ -3,6 +3,7 @@ import { Visitor } from '../../test/internal/visitor.ts'
 import { createSessions } from '../index.ts'
 import { SessionError } from './errors.ts'
 import type { SessionEvent, SessionEventName } from './events.ts'
+import { memoryStore } from '../stores/memory.ts'
 import type { Session } from './session.ts'
 
 interface Shop {
@@ -29,6 +30,17 @@ function shop(options: Parameters<typeof createSessions<Shop>>[0] = {}) {
 }
 
 describe('data', () => {
+  it('stores a value that is set apart from any request, though it is what was read before another changed it', async () => {
+    const { visitor, sessions } = shop()
+    const customer = visitor()
+    const { result: id } = await customer.visit((session) => { session.set('views', 1); return session.id })
+    const held = await sessions.load({ id })
+    await customer.visit((session) => session.set('views', 2))
+    held?.set('views', 1)
+    expect(await held?.commit()).toBe('ok')
+    expect((await customer.visit((session) => session.get('views'))).result).toBe(1)
+  })
+
   it('keeps what one request set for the next', async () => {
     const visitor = shop().visitor()
     await visitor.visit((session) => session.set('cart', ['tea']))
@@ -564,6 +576,43 @@ describe('an end', () => {
       await session.destroy()
       expect(next.aborted).toBe(true)
     })
+  })
+
+  it('gives every request of a session the same signal, and watches the store once', async () => {
+    const store = memoryStore()
+    const watch = vi.spyOn(store, 'watch')
+    const { visitor, sessions } = shop({ store })
+    const customer = visitor()
+    await customer.visit((session) => session.set('views', 1))
+    const signals = new Set<AbortSignal>()
+    for (let n = 0; n < 5; n += 1) await customer.visit((session) => { signals.add(session.signal) })
+    expect([signals.size, watch.mock.calls.length]).toEqual([1, 1])
+    await customer.visit((session) => sessions.revoke(session.id))
+    expect([...signals].map(({ aborted }) => aborted)).toEqual([true])
+  })
+
+  it('fires a signal that is asked for after the session was revoked', async () => {
+    const { visitor, sessions } = shop()
+    const customer = visitor()
+    await customer.visit((session) => session.set('views', 1))
+    const request = await customer.begin()
+    await sessions.revoke(request.session.id)
+    const { signal } = request.session
+    await Promise.resolve()
+    expect(signal.aborted).toBe(true)
+  })
+
+  it('does not fire the signal of a session whose token another request replaced', async () => {
+    const { visitor } = shop()
+    const customer = visitor()
+    await customer.visit((session) => session.set('views', 1))
+    const slow = await customer.begin()
+    const { signal } = slow.session
+    await customer.visit((session) => session.regenerate())
+    slow.session.set('views', 2)
+    expect(await slow.session.commit()).toBe('gone')
+    await new Promise(setImmediate)
+    expect(signal.aborted).toBe(false)
   })
 
   it('fires the signal of a session that has expired, at the next sweep', async () => {

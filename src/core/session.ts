@@ -318,7 +318,8 @@ export class Session<Data extends object = Record<string, unknown>> extends Seal
   /** Commits, then forgets everything: for long-running code that must not hold on to a session. */
   async release(): Promise<void> {
     await this.commit()
-    this.#life.becomeBlank('released')
+    // What could not be read must not become a session that a write would begin.
+    if (this.#life.status !== 'degraded') this.#life.becomeBlank('released')
   }
 
   /** Id, owner and data, with what looks like a secret masked: for logs and error pages. */
@@ -330,7 +331,7 @@ export class Session<Data extends object = Record<string, unknown>> extends Seal
 
   // Waiting for its turn inside a hook that the turn waits for would never end.
   #exclusive<T>(run: () => Promise<T>): Promise<T> {
-    if (this.#starting) throw new SessionError('ERR_SESSION_USAGE', 'The session is being started, and is stored when onStart has run. Set its data there; commit, update, log in or end it later.')
+    if (this.#starting) throw new SessionError('ERR_SESSION_USAGE', 'The session is being started, and is stored when onStart has run. Set its data there, and do the rest later.')
     return this.#life.exclusive(run)
   }
 
@@ -341,7 +342,7 @@ export class Session<Data extends object = Record<string, unknown>> extends Seal
 
 function extension({ core }: Life): Pick<ContinuationsExtension<object>, 'open'> {
   const { continuations } = core.settings
-  if (continuations === undefined) throw new SessionError('ERR_SESSION_USAGE', 'Continuations are not switched on. Pass continuations: continuations(), of sojourn/continuations, to createSessions.')
+  if (continuations === undefined) throw new SessionError('ERR_SESSION_USAGE', 'Continuations are not switched on. Pass continuations: continuations() of sojourn/continuations.')
   return continuations
 }
 

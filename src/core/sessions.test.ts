@@ -33,6 +33,42 @@ async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
   return list
 }
 
+describe('a session that could not be read, where requests go on without', () => {
+  async function degraded() {
+    const store = memoryStore()
+    let isDown = false
+    const read = store.read.bind(store)
+    vi.spyOn(store, 'read').mockImplementation((id) => { if (isDown) throw new Error('down'); return read(id) })
+    const sessions = createSessions<Data>({ store, onStoreError: 'degrade', sweepEvery: 'never' })
+    const visitor = new Visitor(sessions)
+    await visitor.visit((session) => session.login('ada'))
+    isDown = true
+    return { visitor, up: () => { isDown = false } }
+  }
+
+  it('does not pretend to log out', async () => {
+    const { visitor, up } = await degraded()
+    await visitor.visit((session) => expect(session.logout()).rejects.toMatchObject({ code: 'ERR_SESSION_STORE', outcome: 'none' }))
+    up()
+    expect((await visitor.visit((session) => session.owner)).result).toBe('ada')
+    await visitor.visit((session) => session.logout())
+    expect(visitor.token).toBeUndefined()
+  })
+
+  it('begins no other after it was released', async () => {
+    const { visitor, up } = await degraded()
+    const { token } = visitor
+    await visitor.visit(async (session) => {
+      await session.release()
+      up()
+      await session.load()
+      session.set('userId', 7)
+    })
+    expect(visitor.token).toBe(token)
+    expect((await visitor.visit((session) => session.owner)).result).toBe('ada')
+  })
+})
+
 describe('a token', () => {
   const FORM = `${'a'.repeat(22)}.${'b'.repeat(43)}`
 

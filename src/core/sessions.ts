@@ -4,6 +4,7 @@ import { SessionError, isSessionError } from './errors.ts'
 import { EVENT_NAMES, Events, type Listener, type SessionEventName } from './events.ts'
 import { andThen, isPromise } from './internal/awaitable.ts'
 import { EndRegistry } from './internal/end-registry.ts'
+import type { EndSignal } from './internal/end-signal.ts'
 import { finish, type Outcome } from './internal/finish.ts'
 import { Guessing } from './internal/guessing.ts'
 import { writeWatermark } from './internal/identity.ts'
@@ -148,6 +149,14 @@ class Manager<Data extends object> implements Sessions<Data>, Core {
     this.#ends.ended(id)
   }
 
+  endSignalOf(id: SessionId): EndSignal {
+    return this.#ends.signalOf(id, this)
+  }
+
+  checkEnd(id: SessionId): void {
+    void this.#ends.check(id, this.now())
+  }
+
   onEnd(id: SessionId, listener: () => void): () => void {
     const stop = this.#ends.on(id, listener)
     this.#sweeper.start()
@@ -258,7 +267,7 @@ class Manager<Data extends object> implements Sessions<Data>, Core {
       const session = (await this.#loadById(id, true)) ?? (await this.#createUnder(id, key, value, term))
       if (session !== undefined && sameValue(session.get(key), value)) return session
     }
-    throw new SessionError('ERR_SESSION_CONFLICT', `Every session that was made for this value of ${JSON.stringify(key)} holds another value by now. Do not change the key of a session that findOrCreate made.`)
+    throw new SessionError('ERR_SESSION_CONFLICT', `Every session that was made for this value of ${JSON.stringify(key)} holds another by now. Do not change that key.`)
   }
 
   find<K extends keyof Data & string>(key: K, value: Data[K]): AsyncIterable<Session<Data>> {
@@ -379,7 +388,7 @@ class Manager<Data extends object> implements Sessions<Data>, Core {
 }
 
 const MAX_GENERATIONS = 16
-const BEST_EFFORT = 'Visitors log in, and this session store has no atomic step: between two processes a logout can be undone and a write lost. Use an atomic store (sqlite, redis, postgres, mysql, memcached), or run one process.'
+const BEST_EFFORT = 'This session store has no atomic step: between two processes a logout can be undone and a write lost. Use an atomic store, or run one process.'
 
 function sameValue(a: unknown, b: unknown): boolean {
   return a !== undefined && encodeValue(a) === encodeValue(b)

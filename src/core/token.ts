@@ -81,7 +81,7 @@ function splitToken(text: string): Token | undefined {
 }
 
 function checkedToken(token: Token): Token {
-  if (!isId(token.id)) throw new SessionError('ERR_SESSION_OPTION', 'generateToken gave an id with other characters than A-Z, a-z, 0-9, - and _, or not 8 to 128 of them. Give an id such as 16 random bytes in base64url.')
+  if (!isId(token.id)) throw new SessionError('ERR_SESSION_OPTION', 'generateToken gave an id that is not 8 to 128 characters of base64url. Give 16 random bytes in base64url.')
   if (token.secret.length < 22 || !BASE64URL.test(token.secret)) throw new SessionError('ERR_SESSION_OPTION', 'generateToken gave a secret that is shorter than 22 base64url characters (128 bits). Give at least 16 random bytes in base64url.')
   return token
 }

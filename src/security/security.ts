@@ -53,6 +53,7 @@ export function security(options: SecurityOptions = {}): SecurityExtension {
         ...(header !== undefined && { onClear: (exchange: Exchange): void => { if (exchange.secure === true) exchange.setResponseHeader('Clear-Site-Data', header) } }),
       }
       if (typeof settings.store === 'function' && seal !== undefined) throw wrong('seal is "token", and the visitor keeps the session, sealed already', 'Leave seal out')
+      if (max !== Infinity && typeof settings.store === 'object' && settings.store.keeps === 'nothing') throw wrong('maxConcurrent cannot be held where nothing is kept', 'Choose another store')
       if (typeof settings.store === 'function' && max !== Infinity) throw wrong('maxConcurrent cannot be held where the visitor keeps the session', 'Choose a store on the server')
       enforce({ settings: applied, options })
       remember(applied, options)

@@ -40,13 +40,13 @@ export interface MemoryStore extends Store {
  */
 export function memoryStore(options: MemoryStoreOptions = {}): MemoryStore {
   const { maxSessions = 100_000, maxBytes = 256 * 1024 * 1024 } = options
-  if (!isBound(maxSessions)) throw new SessionError('ERR_SESSION_OPTION', 'memoryStore takes maxSessions as a number from 1. Pass how many sessions may be kept at once, such as 100_000.')
-  if (!isBound(maxBytes)) throw new SessionError('ERR_SESSION_OPTION', 'memoryStore takes maxBytes as a number from 1. Pass how many bytes the sessions may take together, such as 256 * 1024 * 1024.')
+  checkBound('maxSessions', maxSessions)
+  checkBound('maxBytes', maxBytes)
   return new Memory(maxSessions, maxBytes)
 }
 
-function isBound(value: unknown): boolean {
-  return typeof value === 'number' && value >= 1
+function checkBound(name: string, value: unknown): void {
+  if (typeof value !== 'number' || !(value >= 1)) throw new SessionError('ERR_SESSION_OPTION', `memoryStore takes ${name} as a number from 1. Pass such a number, or Infinity.`)
 }
 
 class Memory implements MemoryStore {

@@ -74,8 +74,8 @@ function saysHttps(exchange: Exchange): boolean {
   return exchange.header('x-forwarded-proto')?.split(',')[0]?.trim() === 'https' || exchange.header('forwarded')?.includes('proto=https') === true
 }
 
-const UNTRUSTED = 'A proxy says that this request came over https, but the proxy is not trusted, so the session cookie cannot be secure. Trust it: app.set("trust proxy", 1) in Express, trustProxy in the options of other adapters.'
-const NOT_HTTPS = 'The session cookie is set to be secure, but requests arrive over plain http, so no session can be kept. Use secure: "auto" for development, or serve https.'
+const UNTRUSTED = 'A proxy says https, but is not trusted, so the session cookie cannot be secure. Trust it: app.set("trust proxy", 1) in Express, trustProxy elsewhere.'
+const NOT_HTTPS = 'The session cookie is secure, but requests arrive over plain http, so no session can be kept. Use secure: "auto", or serve https.'
 
 /** Once per transport: a warning at every request would hide what else the log says. */
 function oneWarning(): (message: string) => void {

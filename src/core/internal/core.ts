@@ -2,6 +2,7 @@ import type { Events } from '../events.ts'
 import type { Settings } from '../options.ts'
 import type { SessionId } from '../record.ts'
 import type { Awaitable } from '../store.ts'
+import type { EndSignal } from './end-signal.ts'
 import type { Guessing } from './guessing.ts'
 import type { Life } from './life.ts'
 import type { StoreGuard } from './store-guard.ts'
@@ -21,6 +22,9 @@ export interface Core {
   /** A session was ended by this manager. */
   onEnded(id: SessionId): void
   onEnd(id: SessionId, listener: () => void): () => void
+  endSignalOf(id: SessionId): EndSignal
+  /** Tells those who listen when the session has ended elsewhere. */
+  checkEnd(id: SessionId): void
   /** Ends every session of an owner; tells how many. */
   revokeAll(owner: string, options: { readonly except: SessionId }): Promise<number>
   /** Reads a session that is not loaded, or anew. */

@@ -1,11 +1,15 @@
 import { isSessionError } from '../errors.ts'
 import { isLive, type SessionId } from '../record.ts'
+import type { Core } from './core.ts'
+import { EndSignal } from './end-signal.ts'
 import type { StoreGuard } from './store-guard.ts'
 
 /** Who wants to know when a session ends: in this process at once, elsewhere where the store can tell. */
 export class EndRegistry {
   readonly #store: StoreGuard | undefined
   readonly #listeners = new Map<SessionId, Set<() => void>>()
+  /** One for each session, however many requests and sockets of it ask. */
+  readonly #signals = new Map<SessionId, EndSignal>()
 
   constructor(store: StoreGuard | undefined) {
     this.#store = store
@@ -22,24 +26,34 @@ export class EndRegistry {
     }
   }
 
+  /** The signal of a session that is stored. Whether it has ended since it was read is looked up once. */
+  signalOf(id: SessionId, core: Core): EndSignal {
+    const known = this.#signals.get(id)
+    if (known !== undefined) return known
+    const signal = new EndSignal(core)
+    this.#signals.set(id, signal)
+    signal.follow(id, () => this.#signals.delete(id))
+    void this.check(id, core.now())
+    return signal
+  }
+
   get isEmpty(): boolean {
     return this.#listeners.size === 0
   }
 
   /** Tells those who listen for a session that has expired, which no store announces. */
   async tellExpired(now: number): Promise<void> {
-    for (const id of this.#listeners.keys()) {
-      if (!(await this.#isLive(id, now))) this.ended(id)
-    }
+    for (const id of this.#listeners.keys()) await this.check(id, now)
   }
 
-  async #isLive(id: SessionId, now: number): Promise<boolean> {
+  /** Tells those who listen when the session is no more. What the store cannot say now is asked again at the next sweep. */
+  async check(id: SessionId, now: number): Promise<void> {
+    if (!this.#listeners.has(id)) return
     try {
-      return isLive(await this.#store?.read(id), now)
+      if (!isLive(await this.#store?.read(id), now)) this.ended(id)
     } catch (error) {
-      // What cannot be read counts as gone, and must not keep the others from being told.
-      if (isSessionError(error, 'ERR_SESSION_UNREADABLE')) return false
-      throw error
+      // What cannot be read counts as gone.
+      if (isSessionError(error, 'ERR_SESSION_UNREADABLE')) this.ended(id)
     }
   }
 

@@ -25,11 +25,13 @@ export class EndSignal {
     return this.#followed
   }
 
-  follow(id: SessionId): void {
+  /** `fired` is told when the session has ended. */
+  follow(id: SessionId, fired?: () => void): void {
     if (this.hasFired || this.#followed === id) return
     this.#followed = id
     const stop = this.#core.onEnd(id, () => {
       stop()
+      fired?.()
       this.fire()
     })
   }

@@ -76,7 +76,7 @@ function mustStayUnsaved(life: Life): boolean {
 
 function leaveUnsaved(life: Life): Awaitable<unknown> {
   if (process.env['NODE_ENV'] === 'development') {
-    throw new SessionError('ERR_SESSION_USAGE', 'The response is publicly cacheable, so it cannot carry the cookie of a new session. Answer with Cache-Control: private or no-store, or do not write to the session here.')
+    throw new SessionError('ERR_SESSION_USAGE', 'The response is publicly cacheable, so it cannot carry the cookie of a new session. Answer with Cache-Control: private, or do not write to the session.')
   }
   const { replaces } = life
   life.discard()

@@ -11,6 +11,8 @@ import { ASSURANCE, AUTHENTICATED_AT, DATA, OWNER, REVOKED_AT } from './namespac
 /** NIST SP 800-63B-4: 1 for one factor, 2 for two, 3 for a phishing-resistant one with a key that cannot be exported. */
 export type Assurance = 1 | 2 | 3
 
+const ASSURANCES: readonly unknown[] = [1, 2, 3]
+
 /** `refused`: the owner has as many sessions as they may. */
 export type LoginResult = CommitResult | 'refused'
 
@@ -27,6 +29,7 @@ export interface LoginOptions {
  */
 export async function login(life: Life, owner: string, how: LoginOptions & { readonly onlyHere?: boolean }): Promise<LoginResult> {
   if (life.exchange?.headSent === true) throw late('log in')
+  if (how.assurance !== undefined && !ASSURANCES.includes(how.assurance)) throw new SessionError('ERR_SESSION_USAGE', 'There is no such assurance. Pass 1, 2 or 3.')
   life.core.onLogin()
   const before = await readWatermark(life.store, owner)
   const attach = (): Promise<CommitResult> => attachOwner(life, owner, how)

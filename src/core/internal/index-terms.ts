@@ -26,5 +26,5 @@ const NONE: readonly string[] = []
 
 function checkedIndexValue(key: EntryKey, value: unknown): unknown {
   if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' || typeof value === 'bigint') return value
-  throw new SessionError('ERR_SESSION_VALUE', `The indexed key ${JSON.stringify(key.slice(DATA.length))} holds ${typeof value === 'object' ? 'an object' : typeof value}, and objects cannot be looked up. Keep text, a number, a boolean or a bigint under an indexed key.`)
+  throw new SessionError('ERR_SESSION_VALUE', `The indexed key ${JSON.stringify(key.slice(DATA.length))} holds ${typeof value === 'object' ? 'an object' : typeof value}. Keep text, a number, a boolean or a bigint under it.`)
 }

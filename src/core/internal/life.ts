@@ -13,7 +13,7 @@ import type { Core } from './core.ts'
 import { EndSignal } from './end-signal.ts'
 import { indexedTerms } from './index-terms.ts'
 import { AUTHENTICATED_AT, BINDING, INCARNATION, METADATA, OWNER } from './namespaces.ts'
-import { contended, idTaken, late, notLoaded } from './refusals.ts'
+import { contended, idTaken, late, notLoaded, unread } from './refusals.ts'
 import { checkSize } from './size-limit.ts'
 import type { StoreGuard } from './store-guard.ts'
 import { WorkingCopy, type CopyContext, type EntryChanges } from './working-copy.ts'
@@ -162,8 +162,7 @@ export class Life implements CopyContext {
   /** Fires when the session that this request has, or begins, ends. */
   get signal(): AbortSignal {
     if (this.#endSignal === undefined || (this.#endSignal.hasFired && this.status === 'live' && this.#endSignal.followed !== this.id)) {
-      this.#endSignal = new EndSignal(this.core)
-      if (this.status === 'live') this.#endSignal.follow(this.id)
+      this.#endSignal = this.status === 'live' ? this.core.endSignalOf(this.id) : new EndSignal(this.core)
       if (this.status === 'ended' || this.status === 'gone') this.#endSignal.fire()
     }
     return this.#endSignal.signal
@@ -284,9 +283,11 @@ export class Life implements CopyContext {
       this.becomeBlank('ended')
       return 'ok'
     })
+    // Whoever logs out must not be told that they are, while their token still works once the store is back.
+    if (this.status === 'degraded') throw unread()
     const wasKnown = this.status === 'live' || this.status === 'gone'
     if (!wasKnown) {
-      this.becomeBlank(this.status === 'superseded' || this.status === 'degraded' ? this.status : 'absent')
+      this.becomeBlank(this.status === 'superseded' ? this.status : 'absent')
       return 'ok'
     }
     return andThen(this.#endStored(this.id, because), () => {
@@ -332,8 +333,9 @@ export class Life implements CopyContext {
   /** One compare-and-set of one key; tells whether it went through. */
   tryUpdate(key: EntryKey, value: unknown): Awaitable<CommitResult | 'conflict'> {
     const text = this.copy.encode(key, value)
-    const basis = this.copy.base[key] ?? null
-    const { writes } = this.copy
+    const { copy } = this
+    const basis = copy.base[key] ?? null
+    const { writes } = copy
     const own = this.#ownDeadline
     const changes: EntryChanges = { set: [[key, text]], remove: [], expect: [[key, basis]], writes }
     const patch = this.#patch(changes, {}, () => value)
@@ -342,7 +344,7 @@ export class Life implements CopyContext {
       const outcome = settledResult(result, patch)
       if (outcome.status === 'conflict') return this.#takeNewest(outcome.record, NO_CHANGES) ? 'conflict' : this.#becomeGone()
       if (outcome.status === 'gone') return this.#becomeGone()
-      this.copy.adopt(key, value, { text, writes })
+      copy.adopt(key, value, { text, writes })
       this.#applied(patch, own)
       return 'ok'
     })
@@ -350,16 +352,17 @@ export class Life implements CopyContext {
 
   /** Removes one entry at once; false when it is not there any more, since another request was faster. */
   take(key: EntryKey, attempt = 0): Awaitable<boolean> {
-    const text = this.copy.base[key]
+    const { copy } = this
+    const text = copy.base[key]
     if (this.status !== 'live' || text === undefined || attempt > MAX_ATTEMPTS) return false
-    const changes: EntryChanges = { set: [], remove: [key], expect: [[key, text]], writes: this.copy.writes }
+    const changes: EntryChanges = { set: [], remove: [key], expect: [[key, text]], writes: copy.writes }
     const own = this.#ownDeadline
     const patch = this.#patch(changes, {})
     return andThen(this.store.patch(this.id, patch), (result) => {
       const outcome = settledResult(result, patch)
       if (outcome.status === 'conflict' && this.#takeNewest(outcome.record, NO_CHANGES)) return this.copy.base[key] === text && this.take(key, attempt + 1)
       if (outcome.status !== 'ok') return this.#becomeGone() === 'ok'
-      this.copy.settle(changes)
+      copy.settle(changes)
       this.#applied(patch, own)
       return true
     })
@@ -371,6 +374,7 @@ export class Life implements CopyContext {
   }
 
   #applyChanges(only: EntryKey | undefined, identity: IdentityChange, attempt: number): Awaitable<CommitResult> {
+    const { copy } = this
     const changes = this.#changes(identity.secret, only)
     const own = this.#ownDeadline
     const patch = this.#patch(changes, identity)
@@ -380,7 +384,7 @@ export class Life implements CopyContext {
       const outcome = settledResult(result, patch)
       if (outcome.status === 'gone') return this.#becomeGone()
       if (outcome.status === 'conflict') return this.#tryAgain(outcome.record, changes, only, identity, attempt)
-      this.copy.settle(changes)
+      copy.settle(changes)
       this.#applied(patch, own)
       return 'ok'
     })
@@ -511,7 +515,8 @@ export class Life implements CopyContext {
 
   #becomeGone(): CommitResult {
     this.status = 'gone'
-    this.#endSignal?.fire()
+    // Ended, or given another token by another request: then the session goes on.
+    if (this.#endSignal !== undefined) this.core.checkEnd(this.id)
     this.copy.discard()
     this.core.events.emit('gone', { id: this.id })
     return 'gone'
@@ -538,6 +543,7 @@ export class Life implements CopyContext {
   get codec(): Settings['codec'] { return this.seal ?? this.core.settings.codec }
   get validate(): Settings['validate'] { return this.core.settings.validate }
   get merge(): Settings['merge'] { return this.core.settings.merge }
+  get outlivesRequests(): boolean { return this.exchange === undefined }
   now(): number { return this.core.now() }
   onUnreadable(key: EntryKey, error: unknown): void { this.core.events.emit('unreadable', { id: this.id, key, error }) }
   onConflict(key: EntryKey): void { this.core.events.emit('conflict', { id: this.id, key }) }

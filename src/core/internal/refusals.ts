@@ -1,7 +1,7 @@
 import { SessionError } from '../errors.ts'
 
 export function late(what: string): SessionError {
-  return new SessionError('ERR_SESSION_LATE', `It is too late to ${what}: the head of the response has left, so no cookie can be sent. Do it before the first byte of the response.`)
+  return new SessionError('ERR_SESSION_LATE', `It is too late to ${what}: the head of the response has left, so no cookie can be sent. Do it before the first byte.`)
 }
 
 export function notLoaded(): SessionError {
@@ -18,4 +18,8 @@ export function idTaken(): SessionError {
 
 export function unsupportedUpdate(): SessionError {
   return new SessionError('ERR_SESSION_UNSUPPORTED', 'session.update cannot be atomic here: the visitor keeps the session, and the last cookie wins. Use set, or choose a store on the server.')
+}
+
+export function unread(): SessionError {
+  return new SessionError('ERR_SESSION_STORE', 'The session could not be read, so it cannot be ended. Try again.', { outcome: 'none' })
 }

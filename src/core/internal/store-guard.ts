@@ -160,7 +160,7 @@ class Call implements CallOptions {
 function limited<T>(answer: PromiseLike<T>, call: Call, name: string, outcome: 'none' | 'unknown', timeoutMs: number): Promise<T> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => {
-      const error = new SessionError('ERR_SESSION_STORE', `The session store did not answer ${name} within ${timeoutMs / 1000} s. Check the server and the network, or raise storeTimeout.`, { outcome })
+      const error = new SessionError('ERR_SESSION_STORE', `The session store did not answer ${name} within ${timeoutMs / 1000} s. Check the server, or raise storeTimeout.`, { outcome })
       call.abort(error)
       reject(error)
     }, timeoutMs)
@@ -199,5 +199,5 @@ function storeError(name: string, outcome: 'none' | 'unknown', error: unknown): 
 }
 
 function unsupported(what: string): SessionError {
-  return new SessionError('ERR_SESSION_UNSUPPORTED', `This session store cannot ${what}. Choose a store that keeps an index: memory, sqlite, file, redis, postgres or mysql.`)
+  return new SessionError('ERR_SESSION_UNSUPPORTED', `This session store cannot ${what}. Choose one that keeps an index, such as sqlite or redis.`)
 }

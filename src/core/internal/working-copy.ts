@@ -13,6 +13,8 @@ export interface CopyContext {
   readonly validate: EntryValidator | undefined
   readonly merge: ReadonlyMap<string, Merge<unknown>>
   readonly id: SessionId
+  /** Held apart from any request, perhaps for hours: a value may be set that is what was read long ago, and another has changed meanwhile. */
+  readonly outlivesRequests: boolean
   now(): number
   /** An entry could not be decoded or did not fit the schema. */
   onUnreadable(key: EntryKey, error: unknown): void
@@ -274,7 +276,8 @@ export class WorkingCopy {
     if (!cell.present) return cell.pending && cell.stored !== undefined ? undefined : UNCHANGED
     if (!cell.pending && !isMutable(cell.value)) return UNCHANGED
     const text = this.#textOf(key, cell)
-    if (text === undefined || text === cell.stored) return UNCHANGED
+    if (text === undefined) return UNCHANGED
+    if (text === cell.stored) return cell.pending && this.#context.outlivesRequests ? text : UNCHANGED
     return !cell.pending && this.#isAsStored(key, cell) ? UNCHANGED : text
   }
 

@@ -9,7 +9,7 @@ export function notLoaded(): SessionError {
 }
 
 export function contended(): SessionError {
-  return new SessionError('ERR_SESSION_CONFLICT', 'Other requests changed the same key at every attempt. Try again later, or spread the load over several keys.')
+  return new SessionError('ERR_SESSION_CONFLICT', 'Other requests changed the same key at every attempt. Try again, or spread the load over keys.')
 }
 
 export function idTaken(): SessionError {

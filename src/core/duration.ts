@@ -121,7 +121,7 @@ function unit(seconds: number, ...names: readonly string[]): readonly (readonly 
 }
 
 function unreadableDuration(value: unknown, what: string): SessionError {
-  return optionError(`${what} is not a length of time: ${quote(value)}. Pass a number of seconds, or text such as "30 minutes", "1h 30m" or "never".`)
+  return optionError(`${what} is not a length of time: ${quote(value)}. Pass a number of seconds, or text such as "30 minutes", "1h 30m", "1:30" or "never".`)
 }
 
 function unreadableInstant(value: unknown, what: string): SessionError {

@@ -75,7 +75,7 @@ function saysHttps(exchange: Exchange): boolean {
 }
 
 const UNTRUSTED = 'A proxy says https, but is not trusted, so the session cookie cannot be secure. Trust it: app.set("trust proxy", 1) in Express, trustProxy elsewhere.'
-const NOT_HTTPS = 'The session cookie is secure, but requests arrive over plain http, so no session can be kept. Use secure: "auto", or serve https.'
+const NOT_HTTPS = 'The session cookie is secure, but requests arrive over plain http, so no session can be kept. Use secure: "auto".'
 
 /** Once per transport: a warning at every request would hide what else the log says. */
 function oneWarning(): (message: string) => void {

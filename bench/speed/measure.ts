@@ -40,9 +40,14 @@ export async function stop({ child }: Running): Promise<void> {
   await exit
 }
 
-// On a connection of its own: the server closes one that was idle while the load ran, perhaps just when it is used again.
-function ask(url: string, cookie = ''): Promise<Response> {
-  return fetch(url, { headers: { connection: 'close', ...(cookie !== '' && { cookie }) } })
+// On a connection of its own, and once more: a server closes a connection that was idle while the load ran, perhaps just when it is used again.
+async function ask(url: string, cookie = ''): Promise<Response> {
+  const options = { headers: { connection: 'close', ...(cookie !== '' && { cookie }) } }
+  try {
+    return await fetch(url, options)
+  } catch {
+    return fetch(url, options)
+  }
 }
 
 async function logIn(origin: string, path: string): Promise<string> {

@@ -1,4 +1,4 @@
-// npm run bench [-- --quick] [-- --only words]: throughput beside a bare server, interleaved in one run, and what each subject loses.
+// npm run bench [-- --quick] [-- --only words] [-- --from 5]: throughput beside a bare server, interleaved in one run, and what each subject loses.
 import { execFileSync } from 'node:child_process'
 import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -11,11 +11,12 @@ import { quickSubjects, subjects, type Subject } from './subjects.ts'
 const peers = join(import.meta.dirname, '..', 'peers')
 const quick = process.argv.includes('--quick')
 const only = process.argv.includes('--only') ? process.argv[process.argv.indexOf('--only') + 1] : undefined
+const from = process.argv.includes('--from') ? Number(process.argv[process.argv.indexOf('--from') + 1]) : 1
 const effort: Effort = quick ? { rounds: 1, seconds: 0.6 } : { rounds: 5, seconds: 0.6 }
 
 async function main(): Promise<void> {
   installPeers()
-  const chosen = (quick ? quickSubjects : subjects).filter(({ framework, name }) => only === undefined || `${framework} ${name}`.includes(only))
+  const chosen = (quick ? quickSubjects : subjects).slice(from - 1).filter(({ framework, name }) => only === undefined || `${framework} ${name}`.includes(only))
   const servers = await startServers(chosen)
   const rows: Row[] = []
   try {

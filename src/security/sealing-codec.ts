@@ -1,3 +1,4 @@
+import { createSecretKey } from 'node:crypto'
 import { decodeValue, encodeValue, type Codec, type CodecContext } from '../core/codec.ts'
 import { SessionError } from '../core/errors.ts'
 import { sealText, openText } from './internal/aes.ts'
@@ -10,7 +11,8 @@ const MARK = 's1.'
  * one in front. A text is bound to its session and its key and opens nowhere else. Index terms and metadata of the record stay readable.
  */
 export function sealingCodec(keys: KeyList): Codec {
-  const [current, ...previous] = checkedKeys(keys, 'sealingCodec')
+  const [currentBytes, ...others] = checkedKeys(keys, 'sealingCodec')
+  const [current, previous] = [createSecretKey(currentBytes), others.map((key) => createSecretKey(key))]
   return {
     encode: (value, context) => MARK + sealText(encodeValue(value), current, place(context)),
     decode(text, context) {

@@ -1,3 +1,4 @@
+import { createSecretKey, type KeyObject } from 'node:crypto'
 import { SessionError } from '../core/errors.ts'
 import { ATTRIBUTES, checkedAttributes, checkKnown, checkName, cookieNamer, EXPIRED, isSecure, lifetimeOf, serialise, type Attributes, type CookieAttributes } from '../core/internal/cookie-attributes.ts'
 import { cookieValues } from '../core/internal/cookie-values.ts'
@@ -48,7 +49,7 @@ export function cookieStore(options: CookieStoreOptions): CookieStore {
 
 interface Settings {
   readonly name: string | undefined
-  readonly keys: readonly [Uint8Array, ...Uint8Array[]]
+  readonly keys: readonly [KeyObject, ...KeyObject[]]
   readonly attributes: Attributes
   readonly given: CookieAttributes
   readonly nameFor: (exchange: Exchange) => string
@@ -64,8 +65,10 @@ function settingsFrom(options: CookieStoreOptions): Settings {
   checkName(name, attributes)
   if (!Number.isInteger(chunks) || chunks < 1 || chunks > 3) throw new SessionError('ERR_SESSION_OPTION', `cookieStore cannot use ${String(chunks)} cookies for one session. Pass chunks from 1 to 3; keep larger sessions in another store.`)
   const nameOf = cookieNamer(name, attributes)
+  // Once: a cipher that is given bytes makes a key object of them each time, which takes twice as long as the sealing.
+  const [current, ...older] = checkedKeys(keys, 'cookieStore')
   return {
-    name, keys: checkedKeys(keys, 'cookieStore'), attributes, given, persistent, chunks, revokedBefore,
+    name, keys: [createSecretKey(current), ...older.map((key) => createSecretKey(key))], attributes, given, persistent, chunks, revokedBefore,
     nameFor: (exchange) => nameOf(isSecure(attributes, exchange), exchange.port),
   }
 }

@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
+import { createCipheriv, createDecipheriv, randomBytes, type KeyObject } from 'node:crypto'
 
 const NONCE_BYTES = 12
 const TAG_BYTES = 16
@@ -12,7 +12,7 @@ export interface Sealed {
   readonly text: string
 }
 
-export function seal(plain: string, key: Uint8Array, boundTo: string): Sealed {
+export function seal(plain: string, key: KeyObject, boundTo: string): Sealed {
   const nonce = randomBytes(NONCE_BYTES)
   const cipher = createCipheriv('aes-256-gcm', key, nonce)
   cipher.setAAD(Buffer.from(boundTo))
@@ -21,7 +21,7 @@ export function seal(plain: string, key: Uint8Array, boundTo: string): Sealed {
 }
 
 /** The text, or undefined when the key, the name or any bit is another. Never throws. */
-export function unseal({ nonce, text }: Sealed, key: Uint8Array, boundTo: string): string | undefined {
+export function unseal({ nonce, text }: Sealed, key: KeyObject, boundTo: string): string | undefined {
   const bytes = Buffer.from(text, 'base64url')
   const iv = Buffer.from(nonce, 'base64url')
   if (bytes.length < TAG_BYTES || iv.length !== NONCE_BYTES) return undefined

@@ -123,7 +123,7 @@ describe('timing', () => {
   })
 
   it('no source compares a secret, a MAC or the hash of a visitor’s token with an operator that stops at the first difference', () => {
-    const found = sources().flatMap(({ file, code }) => comparisons(code).filter((text) => /\b(secret|mac)\b(?!\.length)/.test(text) && !text.endsWith('undefined')).map((text) => `${file}: ${text}`))
+    const found = sources().flatMap(({ file, code }) => comparisons(code).filter((text) => /\b(secret|mac)\b(?!\.length)/.test(text) && !text.endsWith('undefined') && !text.startsWith('typeof')).map((text) => `${file}: ${text}`))
     expect(found).toEqual([])
     expect(comparisons('if (token.secret === secret) yes()')).toEqual(['token.secret === secret'])
     const resolve = readFileSync(join(import.meta.dirname, '../../src/core/internal/resolve.ts'), 'utf8')

@@ -31,6 +31,7 @@ export async function start({ program: [file, ...words] }: Subject, url: string)
   const [port]: unknown[] = await Promise.race([once(child, 'message'), once(child, 'exit')])
   if (typeof port !== 'number' || child.exitCode !== null) throw new Error(`${file} ${words.join(' ')} did not start:\n${output}`)
   const origin = `http://127.0.0.1:${port}`
+  child.once('exit', (code, signal) => { if (signal === null) console.error(`${file} ${words.join(' ')} ended by itself (${code}):\n${output}`) })
   return { child, origin, small: await logIn(origin, '/login'), large: await logIn(origin, '/login-large') }
 }
 

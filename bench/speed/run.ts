@@ -23,7 +23,7 @@ async function main(): Promise<void> {
     for (const [at, subject] of chosen.entries()) {
       const url = subject.needs === undefined ? '' : servers.urls[subject.needs]
       if (url === undefined) console.log(`${subject.framework}: ${subject.name} is left out, since ${subject.needs} is not installed.`)
-      else rows.push(await compare(subject, url, effort, (text) => progress(`${at + 1} of ${chosen.length} · ${subject.framework} · ${subject.name} · ${text}`)))
+      else await compare(subject, url, effort, (text) => progress(`${at + 1} of ${chosen.length} · ${subject.framework} · ${subject.name} · ${text}`)).then((row) => rows.push(row), leaveOut(subject))
       // After each, so that a run that is broken off is not lost.
       if (!quick && only === undefined) writeFileSync(join(import.meta.dirname, '..', 'results.md'), report(rows, effort))
     }
@@ -31,6 +31,14 @@ async function main(): Promise<void> {
     await servers.stop()
   }
   console.log(`\n${table(rows)}`)
+}
+
+/** One that cannot be measured must not cost the others; a table without its line says so, too. */
+function leaveOut({ framework, name }: Subject): (error: unknown) => void {
+  return (error) => {
+    console.error(`${framework}: ${name} is left out.`, error)
+    process.exitCode = 1
+  }
 }
 
 function installPeers(): void {

@@ -23,7 +23,7 @@ export interface Measured {
   readonly cpu: number
 }
 
-export async function start({ program: [file, ...words] }: Subject, url: string): Promise<Running> {
+export async function start({ program: [file, ...words], scenarios }: Subject, url: string): Promise<Running> {
   const child = fork(join(benchFolder, file), [...words, url], { execArgv: ['--conditions=sojourn:source', '--no-warnings'], env: { ...process.env, NODE_ENV: 'production' }, silent: true })
   let output = ''
   child.stderr?.on('data', (chunk) => { output += String(chunk) })
@@ -32,7 +32,7 @@ export async function start({ program: [file, ...words] }: Subject, url: string)
   if (typeof port !== 'number' || child.exitCode !== null) throw new Error(`${file} ${words.join(' ')} did not start:\n${output}`)
   const origin = `http://127.0.0.1:${port}`
   child.once('exit', (code, signal) => { if (signal === null) console.error(`${file} ${words.join(' ')} ended by itself (${code}):\n${output}`) })
-  return { child, origin, small: await logIn(origin, '/login'), large: await logIn(origin, '/login-large') }
+  return { child, origin, small: await logIn(origin, '/login'), large: scenarios.includes('large') ? await logIn(origin, '/login-large') : '' }
 }
 
 export async function stop({ child }: Running): Promise<void> {

@@ -110,12 +110,12 @@ describe.runIf(needed)('the demo in Chromium', () => {
       }
       await one.reload()
       expect(await one.locator('#devices li').count()).toBe(2)
-      await one.locator('#devices li').filter({ hasNotText: 'this one' }).locator('button').click()
+      await answered(one, () => one.locator('#devices li').filter({ hasNotText: 'this one' }).locator('button').click())
       await two.reload()
       expect(await two.locator('#login').count()).toBe(1)
       await logIn(two, 'Ada')
       await one.reload()
-      await one.click('#everywhere')
+      await answered(one, () => one.click('#everywhere'))
       for (const page of [one, two]) {
         await page.reload()
         expect(await page.locator('#login').count()).toBe(1)
@@ -151,6 +151,12 @@ describe.runIf(needed)('the demo in Chromium', () => {
     })
   })
 })
+
+/** Sends a form and waits for the answer: a click does not wait for where it leads. */
+async function answered(page: Page, send: () => Promise<void>): Promise<void> {
+  await Promise.all([page.waitForResponse((response) => response.request().method() === 'POST'), send()])
+  await page.waitForLoadState()
+}
 
 async function logIn(page: Page, user: string): Promise<void> {
   await page.fill('input[name=user]', user)

@@ -4,11 +4,11 @@ import { createSessions, memoryStore } from '../index.ts'
 import type { CoreOptions } from './options.ts'
 import type { Store } from './store.ts'
 
-/** A memory store whose every answer takes a moment, so that a handler can go on meanwhile. */
+/** A memory store whose every answer takes a turn of the event loop, so that a handler can go on meanwhile. */
 function slowStore(): Store {
   const memory = memoryStore()
   const later = async <T>(answer: () => T): Promise<T> => {
-    await new Promise((resolve) => { setTimeout(resolve, 2) })
+    await new Promise(setImmediate)
     return answer()
   }
   return {
@@ -68,6 +68,23 @@ describe('a handler that goes on while the store is at work', () => {
       await updated
     })
     expect(await dataOf(customer)).toEqual({ n: 50 })
+  })
+
+  it('leaves with data = null what an update under way was about, also when that met another write', async () => {
+    const store = slowStore()
+    const customer = visitor({ store })
+    const { result: old } = await customer.visit((session) => { session.set('n', 1); return session.id })
+    const slow = await customer.begin()
+    await customer.visit((session) => session.set('n', 5))
+    const updated = slow.session.update('n', (n = 0) => n + 1)
+    slow.session.data = null
+    slow.session.set('m', 7)
+    expect(await updated).toBe('gone')
+    expect(slow.session.toObject()).toEqual({ m: 7 })
+    customer.take(await slow.finish())
+    const { result } = await customer.visit((session) => [session.id === old, session.toObject()])
+    expect(result).toEqual([false, { m: 7 }])
+    expect((await store.read(old))?.ended).toMatchObject({ because: 'destroyed' })
   })
 
   it('reads once for all who load lazily at once', async () => {

@@ -69,7 +69,7 @@ function fitted(result: SchemaResult): Validated {
 
 function validateNow(schema: StandardSchema, value: unknown): SchemaResult {
   const result = schema['~standard'].validate(value)
-  if ('then' in result) throw new SessionError('ERR_SESSION_OPTION', 'The schema validates asynchronously, and sessions are read synchronously. Pass a schema without asynchronous checks.')
+  if ('then' in result) throw new SessionError('ERR_SESSION_OPTION', 'The schema validates asynchronously. Pass one without asynchronous checks.')
   return result
 }
 

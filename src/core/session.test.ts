@@ -3,7 +3,9 @@ import { Visitor } from '../../test/internal/visitor.ts'
 import { createSessions } from '../index.ts'
 import { SessionError } from './errors.ts'
 import type { SessionEvent, SessionEventName } from './events.ts'
+import { cookieStore } from '../stores/cookie.ts'
 import { memoryStore } from '../stores/memory.ts'
+import { nullStore } from '../stores/null.ts'
 import type { Session } from './session.ts'
 
 interface Shop {
@@ -600,6 +602,19 @@ describe('an end', () => {
     const { signal } = request.session
     await Promise.resolve()
     expect(signal.aborted).toBe(true)
+  })
+
+  it.each([
+    ['the visitor keeps', () => cookieStore({ keys: ['1'.repeat(64)] })],
+    ['nobody keeps', () => nullStore()],
+  ])('does not take a session that %s for ended because it cannot be looked up', async (_who, store) => {
+    await shop({ store: store() }).visitor().visit(async (session) => {
+      session.set('views', 1)
+      await session.commit()
+      const { signal } = session
+      await new Promise(setImmediate)
+      expect(signal.aborted).toBe(false)
+    })
   })
 
   it('does not fire the signal of a session whose token another request replaced', async () => {

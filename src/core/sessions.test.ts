@@ -457,8 +457,10 @@ describe('a failing store', () => {
   it('that looks at its signal late sees that nobody waits any more', async () => {
     const memory = memoryStore()
     const seen: unknown[] = []
+    let goOn = (): void => {}
+    const givenUp = new Promise<void>((resolve) => { goOn = resolve })
     const patch: Store['patch'] = async (_id, _patch, options) => {
-      await new Promise((resolve) => { setTimeout(resolve, 30) })
+      await givenUp
       seen.push(options?.signal?.aborted)
       return { status: 'gone' }
     }
@@ -466,6 +468,7 @@ describe('a failing store', () => {
     const customer = visitor()
     await customer.visit((session) => session.set('name', 'x1'))
     await expect(customer.visit((session) => session.set('name', 'x2'))).rejects.toMatchObject({ code: 'ERR_SESSION_STORE' })
+    goOn()
     await vi.waitFor(() => { expect(seen).toEqual([true]) })
   })
 

@@ -110,7 +110,7 @@ class Manager<Data extends object> implements Sessions<Data>, Core {
     this.settings = settings
     this.#hooks = hooks
     this.#store = typeof settings.store === 'function' ? undefined : new StoreGuard(settings.store, settings.storeTimeoutMs)
-    this.#ends = new EndRegistry(this.#store)
+    this.#ends = new EndRegistry(this.#store, this)
     this.#sweeper = new Sweeper(this.#store, this, this.#ends)
     this.#store?.observe(({ event, id, error }) => this.events.emit(event, { ...(id !== undefined && { id }), ...(error !== undefined && { error }) }))
   }
@@ -118,7 +118,7 @@ class Manager<Data extends object> implements Sessions<Data>, Core {
   // ── what the sessions of this manager share ──
 
   get store(): StoreGuard {
-    if (this.#store === undefined) throw new SessionError('ERR_SESSION_UNSUPPORTED', 'This store keeps the session with the visitor, so it can only be reached in their request. Use the session that the handler holds.')
+    if (this.#store === undefined) throw new SessionError('ERR_SESSION_UNSUPPORTED', 'The visitor keeps the session, so it can only be reached in their request. Use the session that the handler holds.')
     return this.#store
   }
 
@@ -150,11 +150,11 @@ class Manager<Data extends object> implements Sessions<Data>, Core {
   }
 
   endSignalOf(id: SessionId): EndSignal {
-    return this.#ends.signalOf(id, this)
+    return this.#ends.signalOf(id)
   }
 
   checkEnd(id: SessionId): void {
-    void this.#ends.check(id, this.now())
+    void this.#ends.check(id)
   }
 
   onEnd(id: SessionId, listener: () => void): () => void {

@@ -82,7 +82,7 @@ function splitToken(text: string): Token | undefined {
 
 function checkedToken(token: Token): Token {
   if (!isId(token.id)) throw new SessionError('ERR_SESSION_OPTION', 'generateToken gave an id that is not 8 to 128 characters of base64url. Give 16 random bytes in base64url.')
-  if (token.secret.length < 22 || !BASE64URL.test(token.secret)) throw new SessionError('ERR_SESSION_OPTION', 'generateToken gave a secret that is shorter than 22 base64url characters (128 bits). Give at least 16 random bytes in base64url.')
+  if (token.secret.length < 22 || !BASE64URL.test(token.secret)) throw new SessionError('ERR_SESSION_OPTION', 'generateToken gave a secret that is shorter than 22 base64url characters (128 bits). Give 16 random bytes or more.')
   return token
 }
 

@@ -7,12 +7,14 @@ import type { StoreGuard } from './store-guard.ts'
 /** Who wants to know when a session ends: in this process at once, elsewhere where the store can tell. */
 export class EndRegistry {
   readonly #store: StoreGuard | undefined
+  readonly #core: Core
   readonly #listeners = new Map<SessionId, Set<() => void>>()
   /** One for each session, however many requests and sockets of it ask. */
   readonly #signals = new Map<SessionId, EndSignal>()
 
-  constructor(store: StoreGuard | undefined) {
+  constructor(store: StoreGuard | undefined, core: Core) {
     this.#store = store
+    this.#core = core
   }
 
   on(id: SessionId, listener: () => void): () => void {
@@ -27,13 +29,13 @@ export class EndRegistry {
   }
 
   /** The signal of a session that is stored. Whether it has ended since it was read is looked up once. */
-  signalOf(id: SessionId, core: Core): EndSignal {
+  signalOf(id: SessionId): EndSignal {
     const known = this.#signals.get(id)
     if (known !== undefined) return known
-    const signal = new EndSignal(core)
+    const signal = new EndSignal(this.#core)
     this.#signals.set(id, signal)
     signal.follow(id, () => this.#signals.delete(id))
-    void this.check(id, core.now())
+    void this.check(id)
     return signal
   }
 
@@ -42,15 +44,17 @@ export class EndRegistry {
   }
 
   /** Tells those who listen for a session that has expired, which no store announces. */
-  async tellExpired(now: number): Promise<void> {
-    for (const id of this.#listeners.keys()) await this.check(id, now)
+  async tellExpired(): Promise<void> {
+    for (const id of this.#listeners.keys()) await this.check(id)
   }
 
   /** Tells those who listen when the session is no more. What the store cannot say now is asked again at the next sweep. */
-  async check(id: SessionId, now: number): Promise<void> {
-    if (!this.#listeners.has(id)) return
+  async check(id: SessionId): Promise<void> {
+    const store = this.#store
+    // Where the visitor keeps the session, or nobody does, nothing can be looked up.
+    if (store === undefined || store.keeps === 'nothing' || !this.#listeners.has(id)) return
     try {
-      if (!isLive(await this.#store?.read(id), now)) this.ended(id)
+      if (!isLive(await store.read(id, true), this.#core.now())) this.ended(id)
     } catch (error) {
       // What cannot be read counts as gone.
       if (isSessionError(error, 'ERR_SESSION_UNREADABLE')) this.ended(id)

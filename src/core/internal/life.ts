@@ -2,7 +2,7 @@ import { deadlineAfterTouch, isTouchDue } from '../deadlines.ts'
 import { endedBecause, type EndedBecause } from '../events.ts'
 import type { Settings } from '../options.ts'
 import type { Seal } from '../security.ts'
-import type { Patch } from '../patch.ts'
+import type { Patch, PatchResult } from '../patch.ts'
 import { makeEntries, type EndReason, type EntryKey, type SessionId, type SessionRecord } from '../record.ts'
 import type { Awaitable } from '../store.ts'
 import { hashSecret, tokenText, type Token } from '../token.ts'
@@ -332,16 +332,17 @@ export class Life implements CopyContext {
 
   /** One compare-and-set of one key; tells whether it went through. */
   tryUpdate(key: EntryKey, value: unknown): Awaitable<CommitResult | 'conflict'> {
-    const text = this.copy.encode(key, value)
     const { copy } = this
-    const basis = copy.base[key] ?? null
     const { writes } = copy
+    const text = copy.encode(key, value)
+    const basis = copy.base[key] ?? null
     const own = this.#ownDeadline
     const changes: EntryChanges = { set: [[key, text]], remove: [], expect: [[key, basis]], writes }
     const patch = this.#patch(changes, {}, () => value)
-    checkSize(this.copy.base, changes, this.core.settings.maxSessionBytes)
+    checkSize(copy.base, changes, this.core.settings.maxSessionBytes)
     return andThen(this.store.patch(this.id, patch), (result) => {
       const outcome = settledResult(result, patch)
+      if (copy !== this.copy) return leftBehind(outcome)
       if (outcome.status === 'conflict') return this.#takeNewest(outcome.record, NO_CHANGES) ? 'conflict' : this.#becomeGone()
       if (outcome.status === 'gone') return this.#becomeGone()
       copy.adopt(key, value, { text, writes })
@@ -360,6 +361,7 @@ export class Life implements CopyContext {
     const patch = this.#patch(changes, {})
     return andThen(this.store.patch(this.id, patch), (result) => {
       const outcome = settledResult(result, patch)
+      if (copy !== this.copy) return leftBehind(outcome) === 'ok'
       if (outcome.status === 'conflict' && this.#takeNewest(outcome.record, NO_CHANGES)) return this.copy.base[key] === text && this.take(key, attempt + 1)
       if (outcome.status !== 'ok') return this.#becomeGone() === 'ok'
       copy.settle(changes)
@@ -379,9 +381,10 @@ export class Life implements CopyContext {
     const own = this.#ownDeadline
     const patch = this.#patch(changes, identity)
     if (isEmpty(patch)) return 'ok'
-    if (changes.set.length > 0) checkSize(this.copy.base, changes, this.core.settings.maxSessionBytes)
+    if (changes.set.length > 0) checkSize(copy.base, changes, this.core.settings.maxSessionBytes)
     return andThen(this.store.patch(this.id, patch), (result) => {
       const outcome = settledResult(result, patch)
+      if (copy !== this.copy) return leftBehind(outcome)
       if (outcome.status === 'gone') return this.#becomeGone()
       if (outcome.status === 'conflict') return this.#tryAgain(outcome.record, changes, only, identity, attempt)
       copy.settle(changes)
@@ -523,8 +526,7 @@ export class Life implements CopyContext {
   }
 
   #dropChanges(): CommitResult {
-    if (this.#id !== undefined) this.core.events.emit('gone', { id: this.#id, reason: this.status })
-    else this.core.events.emit('gone', { reason: this.status })
+    this.core.events.emit('gone', { ...(this.#id !== undefined && { id: this.#id }), reason: this.status })
     this.copy.discard()
     return 'gone'
   }
@@ -547,6 +549,11 @@ export class Life implements CopyContext {
   now(): number { return this.core.now() }
   onUnreadable(key: EntryKey, error: unknown): void { this.core.events.emit('unreadable', { id: this.id, key, error }) }
   onConflict(key: EntryKey): void { this.core.events.emit('conflict', { id: this.id, key }) }
+}
+
+// While the store was at work the handler has left this session, by `data = null` and a write: its outcome says nothing of the next.
+function leftBehind({ status }: PatchResult): CommitResult {
+  return status === 'ok' ? 'ok' : 'gone'
 }
 
 interface Replaced {

@@ -46,7 +46,7 @@ export class Sweeper {
       // Between batches the requests have their turn.
       await new Promise((resolve) => { setTimeout(resolve, 0) })
     }
-    await this.#ends.tellExpired(what.now)
+    await this.#ends.tellExpired()
     return total
   }
 

@@ -1,5 +1,6 @@
 import type { RegisteredData } from '../core/register.ts'
-import type { Session } from '../core/session.ts'
+import { Attachment } from '../core/internal/attachment.ts'
+import { Session } from '../core/session.ts'
 import type { Sessions } from '../core/sessions.ts'
 import { compatView, type CompatMethods } from './internal/compat-view.ts'
 import { crossSiteCheck, type CrossSiteOptions } from './internal/cross-site.ts'
@@ -32,7 +33,7 @@ export interface ExpressCompatSession<Data extends object> {
  */
 export function expressCompatSession<Data extends object>(sessions: Sessions<Data>, { as = 'session', ...options }: ExpressCompatOptions = {}): ExpressCompatSession<Data> {
   const check = crossSiteCheck(sessions, options)
-  const opened = new WeakMap<object, Session<Data>>()
+  const opened = new Attachment('sojourn.session', (value): value is Session<Data> => value instanceof Session)
   const place = (request: object, session: Session<Data>): void => {
     const show = (value: object | undefined): void => void Object.defineProperty(request, as, { value, configurable: true, enumerable: true, writable: true })
     opened.set(request, session)
@@ -41,8 +42,9 @@ export function expressCompatSession<Data extends object>(sessions: Sessions<Dat
   }
   const middleware = (request: ExpressRequest, response: NodeResponse, next: (error?: unknown) => void): void => {
     // Mounted twice.
-    markLate(opened.get(request), options.late)
-    if (opened.has(request)) return next()
+    const present = opened.get(request)
+    markLate(present, options.late)
+    if (present !== undefined) return next()
     withSession(sessions, request, response, { as, check, late: options.late, ...asExpressSees(request), next: (session) => { place(request, session); next() }, fail: next })
   }
   return Object.assign(middleware, { of: (request: object) => sessionFrom(opened.get(request), sessions, as) })

@@ -1,3 +1,4 @@
+import { Attachment } from '../core/internal/attachment.ts'
 import { andThen, isPromise } from '../core/internal/awaitable.ts'
 import type { RegisteredSession } from '../core/register.ts'
 import type { Session } from '../core/session.ts'
@@ -61,6 +62,8 @@ export interface FastifySessionInstance {
 }
 
 export interface FastifySessionOptions extends CrossSiteOptions, LateOptions {
+  /** Every route commits once more when the body of its response ends; a single route says so with `config: { lateSession: true }`. Defaults to false. */
+  readonly late?: boolean
   /** The property of the request under which the session is left. Needed for the second manager of an application. Defaults to `session`. */
   readonly as?: string
 }
@@ -72,12 +75,7 @@ export interface FastifySessionOptions extends CrossSiteOptions, LateOptions {
  */
 export function fastifySession<Data extends object>(sessions: Sessions<Data>, { as = 'session', ...options }: FastifySessionOptions = {}): (app: FastifySessionInstance) => Promise<void> {
   const check = crossSiteCheck(sessions, options)
-  // Not a WeakMap: V8 keeps its keys, and with them all that a request holds, beyond the next scavenge.
-  const place = Symbol('sojourn.exchange')
-  const exchangeOf = (request: FastifySessionRequest): FastifyExchange<Data> | undefined => {
-    const exchange: unknown = Reflect.get(request, place)
-    return exchange instanceof FastifyExchange ? exchange : undefined
-  }
+  const exchanges = new Attachment('sojourn.exchange', (value): value is FastifyExchange<Data> => value instanceof FastifyExchange)
   const plugin = async (app: FastifySessionInstance): Promise<void> => {
     app.decorateRequest(as)
     // Later where the token may be in a form, since Fastify parses bodies in between.
@@ -91,16 +89,16 @@ export function fastifySession<Data extends object>(sessions: Sessions<Data>, { 
         markLate(session, options.late === true || Reflect.get(request.routeOptions.config ?? {}, 'lateSession') === true)
         // Fastify sends what `onSend` has let through; who takes the response away from it writes at any time.
         hold(reply.raw, new SessionKeeper(sessions, session, exchange, () => answerPlainly(reply.raw)))
-        Reflect.set(request, place, exchange)
+        exchanges.set(request, exchange)
         Reflect.set(request, as, session)
       })
     }))
     app.addHook('onError', async (request) => {
-      const exchange = exchangeOf(request)
+      const exchange = exchanges.get(request)
       if (exchange !== undefined) exchange.failed = true
     })
     app.addHook('onSend', (request, reply, payload, done) => {
-      const exchange = exchangeOf(request)
+      const exchange = exchanges.get(request)
       if (exchange?.session === undefined || exchange.headSent) return done(null, payload)
       const { session } = exchange
       const committed = (): void => {

@@ -1,5 +1,6 @@
 import { createSecretKey, type KeyObject } from 'node:crypto'
 import { SessionError } from '../core/errors.ts'
+import { Attachment } from '../core/internal/attachment.ts'
 import { ATTRIBUTES, checkedAttributes, checkKnown, checkName, cookieNamer, EXPIRED, isSecure, lifetimeOf, serialise, type Attributes, type CookieAttributes } from '../core/internal/cookie-attributes.ts'
 import { cookieValues } from '../core/internal/cookie-values.ts'
 import { OWNER } from '../core/internal/namespaces.ts'
@@ -35,13 +36,10 @@ export type CookieStore = ExchangeStore & { readonly transport: Transport }
  */
 export function cookieStore(options: CookieStoreOptions): CookieStore {
   const settings = settingsFrom(options)
-  // Not a WeakMap: V8 keeps its keys, and with them all that a request holds, beyond the next scavenge.
-  const place = Symbol('sojourn.jar')
+  const jars = new Attachment('sojourn.jar', (value) => value instanceof Jar)
   const jarOf = (exchange: Exchange): Jar => {
-    const present: unknown = Reflect.get(exchange, place)
-    if (present instanceof Jar) return present
-    const jar = new Jar(exchange, settings)
-    Reflect.set(exchange, place, jar)
+    const jar = jars.get(exchange) ?? new Jar(exchange, settings)
+    jars.set(exchange, jar)
     return jar
   }
   return Object.assign((exchange: Exchange) => storeIn(exchange, jarOf(exchange), settings), { transport: transportOf(jarOf, settings) })

@@ -175,12 +175,12 @@ for (const [name, { need, durable, start, connect }] of Object.entries(KINDS)) {
 
     it('slow: the visitor waits and is served; beyond storeTimeout 500, and a late answer is given to nobody else', async () => {
       const { line, shop } = await shopOnLine()
-      line.hold()
+      const held = line.hold()
       const waiting = shop.get()
-      await new Promise((resolve) => setTimeout(resolve, 200))
+      await held
       line.release()
       expect(await waiting).toBe(holds(1))
-      line.hold()
+      void line.hold()
       expect(await shop.get()).toBe('500')
       line.release()
       expect(await once(shop.get, (answer) => answer !== '500')).toBe(holds(1))

@@ -7,8 +7,8 @@ export interface Proxy {
   loseAnswers(): void
   /** From now on nothing goes either way, and no connection ends. */
   freeze(): void
-  /** From now on what the server answers waits. */
-  hold(): void
+  /** From now on what the server answers waits. Resolves when something does. */
+  hold(): Promise<void>
   /** Lets go on what waited, and what follows. */
   release(): void
   /** Ends every connection; new ones work again. */
@@ -20,6 +20,7 @@ export interface Proxy {
 export async function startProxy(target: number): Promise<Proxy> {
   const sockets = new Set<Socket>()
   const waiting: (() => void)[] = []
+  let somethingWaits = (): void => {}
   let mode: 'open' | 'mute' | 'frozen' | 'holding' = 'open'
   const keep = (socket: Socket, other: Socket): void => {
     sockets.add(socket)
@@ -35,8 +36,10 @@ export async function startProxy(target: number): Promise<Proxy> {
     keep(upstream, client)
     client.on('data', (chunk) => mode !== 'frozen' && upstream.write(chunk))
     upstream.on('data', (chunk) => {
-      if (mode === 'holding') waiting.push(() => void client.write(chunk))
-      else if (mode === 'open') client.write(chunk)
+      if (mode === 'holding') {
+        waiting.push(() => void client.write(chunk))
+        somethingWaits()
+      } else if (mode === 'open') client.write(chunk)
     })
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
@@ -51,7 +54,10 @@ export async function startProxy(target: number): Promise<Proxy> {
     port: address.port,
     loseAnswers: () => void (mode = 'mute'),
     freeze: () => void (mode = 'frozen'),
-    hold: () => void (mode = 'holding'),
+    hold() {
+      mode = 'holding'
+      return new Promise((resolve) => { somethingWaits = resolve })
+    },
     release: () => {
       mode = 'open'
       for (const go of waiting.splice(0)) go()

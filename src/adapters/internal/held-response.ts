@@ -192,7 +192,7 @@ export class HeldResponse {
   #fail(error: unknown): void {
     this.#state = 'committing'
     this.#head = undefined
-    if (!this.#hasLeft()) forgetBody(this.#response)
+    if (!this.#asked('headersSent')) forgetBody(this.#response)
     const answer = (): void => this.#answer(error)
     try {
       const sealed = this.#keeper.sealFailed()
@@ -208,10 +208,6 @@ export class HeldResponse {
     this.#failure = error
     for (const [, args] of this.#waiting?.splice(0) ?? []) callBack(args, error)
     answerInstead(this.#response, this.#originals, { error, handlerIsDone: this.#ended, answer: (cause) => this.#keeper.answer(cause) })
-  }
-
-  #hasLeft(): boolean {
-    return this.#asked('headersSent')
   }
 
   #asked(name: 'headersSent' | 'writableEnded'): boolean {

@@ -1,5 +1,6 @@
 import { cpus } from 'node:os'
 import type { Effort, Row } from './compare.ts'
+import { goalTable } from './goals.ts'
 import { FRAMEWORKS, type Scenario } from './subjects.ts'
 
 /** The table, one part for each framework. */
@@ -27,7 +28,11 @@ that was under way. ${new Date().toISOString().slice(0, 10)}, Node ${process.ver
 
 ${table(rows)}
 
-Made by \`npm run bench\`. Absolute figures differ from machine to machine and from minute to minute; only the ratios count. With a store on a server, the bare
+## Against the goals
+
+${goalTable(rows)}
+
+Where the time goes: [docs/speed.md](../docs/speed.md). Made by \`npm run bench\`. Absolute figures differ from machine to machine and from minute to minute; only the ratios count. With a store on a server, the bare
 server waits for nobody, while the measured one shares its two cores with that server and with the load: there the "limits" tell what is possible.
 `
 }

@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { parseArgs } from 'node:util'
 import { needsPostgres, startPostgres } from '../../test/servers/postgres.ts'
 import { needsRedis, startRedis } from '../../test/servers/redis.ts'
 import { compare, type Effort, type Row } from './compare.ts'
@@ -9,14 +10,12 @@ import { report, table } from './report.ts'
 import { quickSubjects, subjects, type Subject } from './subjects.ts'
 
 const peers = join(import.meta.dirname, '..', 'peers')
-const quick = process.argv.includes('--quick')
-const only = process.argv.includes('--only') ? process.argv[process.argv.indexOf('--only') + 1] : undefined
-const from = process.argv.includes('--from') ? Number(process.argv[process.argv.indexOf('--from') + 1]) : 1
-const effort: Effort = quick ? { rounds: 1, seconds: 0.6 } : { rounds: 5, seconds: 0.6 }
+const { values: { quick, only, from } } = parseArgs({ options: { quick: { type: 'boolean', default: false }, only: { type: 'string' }, from: { type: 'string', default: '1' } } })
+const effort: Effort = { rounds: quick ? 1 : 5, seconds: 1 }
 
 async function main(): Promise<void> {
   installPeers()
-  const chosen = (quick ? quickSubjects : subjects).slice(from - 1).filter(({ framework, name }) => only === undefined || `${framework} ${name}`.includes(only))
+  const chosen = (quick ? quickSubjects : subjects).slice(Number(from) - 1).filter(({ framework, name }) => only === undefined || `${framework} ${name}`.includes(only))
   const servers = await startServers(chosen)
   const rows: Row[] = []
   try {

@@ -133,6 +133,25 @@ describeWithServer('postgresStore', needsPostgres, (binary) => {
     })
   }
 
+  for (const driver of ['pg', 'postgres.js'] as const) {
+    it(`says that a read whose connection broke has changed nothing, with ${driver}`, async () => {
+      const table = newTable()
+      await newStore(table)
+      const application = `looks-${table}`
+      const client = driver === 'pg' ? newPool({ connectionString: server.url, application_name: application }) : postgres(server.url, { onnotice: () => undefined, connection: { application_name: application } })
+      const holder = await pool.connect()
+      await holder.query(`BEGIN; LOCK TABLE ${table}`)
+      const read = postgresStore(client, { table }).read(newId())
+      const failing = expect(read).rejects.toMatchObject({ code: 'ERR_SESSION_STORE', outcome: 'none' })
+      const breakIt = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = '${application}' AND wait_event_type = 'Lock'`
+      while ((await pool.query(breakIt)).rows.length === 0) { /* asked again until the read waits for the lock */ }
+      await failing
+      await holder.query('COMMIT')
+      holder.release()
+      await (client instanceof Pool ? client.end() : client.end({ timeout: 1 }))
+    })
+  }
+
   it('fails with ERR_SESSION_STORE when its table is dropped, and works again when it is back', async () => {
     const table = newTable()
     const store = await newStore(table)

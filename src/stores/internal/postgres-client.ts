@@ -212,9 +212,12 @@ const DATABASE = 'PostgreSQL'
 
 const MISSING = 'A table or column is missing: call store.createTable(), run the SQL of postgresTables(), or correct the names in the options.'
 
+// What only looks has changed nothing, however it ended.
+const LOOKS: ReadonlySet<string> = new Set(['find', 'list', 'open', 'read', 'watch'])
+
 function postgresFailure(doing: string, error: unknown): Error {
   const state = sqlState(error)
-  const outcome = certainlyUndone(error) ? 'none' : 'unknown'
+  const outcome = LOOKS.has(doing) || certainlyUndone(error) ? 'none' : 'unknown'
   if (state === '42P01' || state === '42703') return sqlFailure({ database: DATABASE, doing, outcome, advice: MISSING }, error)
   return sqlFailure({ database: DATABASE, doing, outcome }, error)
 }

@@ -1,11 +1,13 @@
 // What `npm run check:protections` runs: takes each protection out, one at a time, in a copy of the project, and expects the test
-// that docs/security.md names to fail. With words behind `--`, only the protections whose rows, file or test have them; with
-// `--table` it prints the table of docs/security.md.
+// that docs/security.md or docs/faults.md names to fail. With words behind `--`, only the protections whose page, rows, file or test
+// have them; with `--table` it prints the table of docs/security.md.
 import { spawnSync } from 'node:child_process'
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { faultTable } from '../test/faults/table.ts'
 import { withoutProtection } from '../test/protections/apply.ts'
+import { FAULT_PROTECTIONS } from '../test/protections/fault-protections.ts'
 import { PROTECTIONS, type Protection } from '../test/protections/protections.ts'
 import { securityTable } from '../test/protections/table.ts'
 
@@ -24,7 +26,8 @@ for (const name of ['src', 'test', 'examples', 'docs', 'package.json', 'tsconfig
 }
 symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'))
 
-const chosen = PROTECTIONS.filter((protection) => words.every((word) => JSON.stringify(protection).includes(word)))
+const isChosen = (page: string) => (protection: Protection): boolean => words.every((word) => JSON.stringify({ page, ...protection }).includes(word))
+const chosen = [...PROTECTIONS.filter(isChosen('docs/security.md')), ...FAULT_PROTECTIONS.filter(isChosen('docs/faults.md'))]
 const unsound = passes(chosen) ? [] : ['the tests as they are']
 for (const [at, protection] of unsound.length > 0 ? [] : chosen.entries()) {
   const began = Date.now()
@@ -33,7 +36,9 @@ for (const [at, protection] of unsound.length > 0 ? [] : chosen.entries()) {
   console.log(`[${at + 1}/${chosen.length}] ${failed ? 'red, as expected' : 'NOT NOTICED'} (${((Date.now() - began) / 1000).toFixed(1)} s): ${nameOf(protection)}`)
 }
 for (const name of unsound) console.log(`not held by its test: ${name}`)
-console.log(`check:protections: ${chosen.length} protections, ${chosen.length - unsound.length} held by the test that is named, ${unsound.length} not`)
+const others = words.length > 0 ? [] : faultTable().faults.filter(({ heldBy }) => heldBy !== undefined)
+for (const { fault, heldBy } of others) console.log(`nothing to take out, since ${heldBy} alone holds it: ${fault}`)
+console.log(`check:protections: ${chosen.length} protections, ${chosen.length - unsound.length} held by the test that is named, ${unsound.length} not; ${others.length} ${others.length === 1 ? 'row' : 'rows'} of docs/faults.md held by a database alone`)
 process.exit(unsound.length > 0 ? 1 : 0)
 
 function nameOf({ rows, file, test, title }: Protection): string {

@@ -38,7 +38,7 @@ describe.each(STORES)('the application’s clock over %s', (_, open) => {
     const { result: deadline } = await ada.visit(async (session) => { await session.login('ada'); session.set('n', 1); await session.commit(); return session.expiresAt })
     await grace.visit((session) => session.login('grace'))
     clock.advance(-3600)
-    const { result } = await ada.visit((session) => { session.set('n', 2); return [session.owner, session.get('n')] })
+    const { result } = await ada.visit((session) => { session.set('n', 2); session.isChanged = true; return [session.owner, session.get('n')] })
     expect(result).toEqual(['ada', 2])
     expect((await ada.visit((session) => session.expiresAt)).result).toBe(deadline)
     expect(await sessions.revokeAll('ada')).toBe(1)

@@ -65,6 +65,7 @@ describe('an SQLite database', () => {
       const shop = await openShop(sqliteStore(path))
       await assertBearable(shop, cookie)
       expect((await shop.ask('/')).status).toBe(200)
+      expect(failures(shop).filter((failure) => failure !== 'ERR_SESSION_STORE none')).toEqual([])
       await shop.close()
     }
     writeFileSync(path, whole)
@@ -75,10 +76,13 @@ describe('an SQLite database', () => {
 
   it('with bytes flipped: no request ends in anything but the session’s page, a fresh one or a 500 with ERR_SESSION_STORE', async () => {
     const { path, cookie, whole } = await closedDatabase()
+    // The others have a filler, too.
+    const ours = whole.indexOf('{"d:n":"1"}}')
     for (let round = 0; round < 40; round += 1) {
       const bytes = Buffer.from(whole)
-      for (let n = 0; n < 8; n += 1) {
-        const at = Math.floor(Math.random() * bytes.length)
+      // In the first round the visitor's own record stops being one.
+      const hits = round === 0 ? [ours] : Array.from({ length: 8 }, () => Math.floor(Math.random() * bytes.length))
+      for (const at of hits) {
         bytes[at] = (bytes[at] ?? 0) ^ (1 << Math.floor(Math.random() * 8))
       }
       writeFileSync(path, bytes)
@@ -86,6 +90,7 @@ describe('an SQLite database', () => {
       const shop = await openShop(sqliteStore(path))
       const answers = [await shop.ask('/get', { cookie }), await shop.ask('/set', post({ n: 2 }, cookie)), await shop.ask('/')]
       for (const { status } of answers) expect([200, 500]).toContain(status)
+      if (round === 0) expect([answers[0]?.body, shop.events.some(({ name }) => name === 'unreadable')]).toEqual([FRESH, true])
       for (const failure of failures(shop)) expect(failure).toMatch(/^ERR_SESSION_STORE (?:none|unknown)$/)
       expect(answers[2]?.status).toBe(200)
       await shop.close()

@@ -1,28 +1,28 @@
-import { globSync, readFileSync } from 'node:fs'
+import { globSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { casesIn, titlesIn } from '../internal/named-tests.ts'
+import { faultTable } from './table.ts'
 
-const root = join(import.meta.dirname, '../..')
-const page = readFileSync(join(root, 'docs/faults.md'), 'utf8')
-const [table = '', list = ''] = page.split('## Tests')
-
-const tests = [...list.matchAll(/^(\d+)\. `([^`]+)`: (.+)$/gm)].map(([, number = '', file = '', title = '']) => ({ number: Number(number), file, title }))
-const rows = table.split('\n').filter((line) => line.startsWith('| ') && !line.startsWith('| Fault')).map((line) => line.split('|').slice(1, -1).map((cell) => cell.trim()))
+const { faults, tests, mentioned } = faultTable()
 
 describe('docs/faults.md', () => {
   it('has for each fault what the visitor sees, what the application sees, what is lost, how it recovers, and tests', () => {
-    expect(rows.length).toBeGreaterThan(20)
-    for (const row of rows) {
-      expect(row).toHaveLength(6)
-      expect(row).not.toContain('')
-      expect(row.at(-1)).toMatch(/^\d+(?:, \d+)*$/)
+    expect(faults.length).toBeGreaterThan(20)
+    for (const { cells } of faults) {
+      expect(cells).toHaveLength(6)
+      expect(cells).not.toContain('')
+      expect(cells.at(-1)).toMatch(/^(?:\d+|\*\*\d+\*\*)(?:, (?:\d+|\*\*\d+\*\*))*(?: \([^)]+ alone\))?$/)
     }
+  })
+
+  it('says of each fault which test fails when the protection is taken out, or that the database alone holds it', () => {
+    for (const { fault, held, heldBy } of faults) expect([fault, held.length > 0]).toEqual([fault, heldBy === undefined])
   })
 
   it('names each test once, and each in a row', () => {
     expect(tests.map(({ number }) => number)).toEqual(tests.map((_, at) => at + 1))
-    const used = [...rows.map((row) => row.at(-1) ?? '').join(', ').split(', '), ...[...table.matchAll(/\[(\d+)\]/g)].map(([, number]) => number)].map(Number)
+    const used = [...faults.flatMap((fault) => fault.tests), ...mentioned]
     expect([...new Set(used)].toSorted((a, b) => a - b)).toEqual(tests.map(({ number }) => number))
   })
 
@@ -31,7 +31,7 @@ describe('docs/faults.md', () => {
   })
 
   it('names every test of faults', () => {
-    const files = globSync('test/faults/*.test.ts', { cwd: root }).filter((file) => !file.endsWith('table.test.ts'))
+    const files = globSync('test/faults/*.test.ts', { cwd: join(import.meta.dirname, '../..') }).filter((file) => !file.endsWith('table.test.ts'))
     expect(files.length).toBeGreaterThan(4)
     for (const file of files) for (const title of casesIn(file)) expect(tests.filter((test) => test.file === file).map((test) => test.title)).toContain(title)
   })

@@ -1,6 +1,6 @@
 /** One protection: what takes it out, and the test that must then fail. */
 export interface Protection {
-  /** The rows of docs/security.md that it holds. */
+  /** The rows that it holds, of docs/security.md or of docs/faults.md. */
   readonly rows: readonly string[]
   /** The source that is changed, from the root of the repository. */
   readonly file: string

@@ -28,6 +28,7 @@ symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'))
 
 const isChosen = (page: string) => (protection: Protection): boolean => words.every((word) => JSON.stringify({ page, ...protection }).includes(word))
 const chosen = [...PROTECTIONS.filter(isChosen('docs/security.md')), ...FAULT_PROTECTIONS.filter(isChosen('docs/faults.md'))]
+if (chosen.length === 0) throw new Error(`No protection has these words: ${words.join(', ')}`)
 const unsound = passes(chosen) ? [] : ['the tests as they are']
 for (const [at, protection] of unsound.length > 0 ? [] : chosen.entries()) {
   const began = Date.now()

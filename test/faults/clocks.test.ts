@@ -108,7 +108,7 @@ describeWithServer('the clock of a server', needsFaketime, () => {
     it.each([3600, -3600])('of PostgreSQL by %i seconds: nothing is lost, no sweep takes what lives, and sessions end by the application’s clock', async (seconds) => {
       const clock = await steppableClock()
       cleanups.push(() => clock.remove())
-      const server = await startPostgres(binary, {}, clock.env)
+      const server = await startPostgres(binary, {}, clock)
       const pool = poolOn({ connectionString: server.url })
       cleanups.push(() => server.stop(), () => pool.end())
       const serverTime = async (): Promise<number> => Date.parse((await pool.query<{ now: string }>('SELECT now()::text AS now')).rows[0]?.now ?? '')
@@ -120,7 +120,7 @@ describeWithServer('the clock of a server', needsFaketime, () => {
     it.each([3600, -3600])('of MariaDB by %i seconds: nothing is lost, no sweep takes what lives, and sessions end by the application’s clock', async (seconds) => {
       const clock = await steppableClock()
       cleanups.push(() => clock.remove())
-      const server = await startMariadb(binary, {}, clock.env)
+      const server = await startMariadb(binary, {}, clock)
       const pool = createPool(server.url)
       cleanups.push(() => server.stop(), () => pool.end())
       const serverTime = async (): Promise<number> => Number(Object.values((await pool.query<RowDataPacket[]>('SELECT UNIX_TIMESTAMP()'))[0][0] ?? {})[0]) * 1000

@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises'
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { createConnection } from 'mariadb'
-import { findBinary, freePort, startServer, temporaryFolder, type ServerProcess } from './process.ts'
+import { findBinary, freePort, startServer, temporaryFolder, type ServerProcess, type Surroundings } from './process.ts'
 import { giveTo, ownerOf, runToEnd } from './run-as.ts'
 import type { ServerNeed } from './suite.ts'
 
@@ -32,8 +32,8 @@ export interface MariadbServer {
 }
 
 /** Starts a private server on a free port in a temporary folder. As root it runs as the user `mysql`. */
-export async function startMariadb(binary: string, settings: Readonly<Record<string, string>> = {}, env: NodeJS.ProcessEnv = {}): Promise<MariadbServer> {
-  const folder = await temporaryFolder('mariadb')
+export async function startMariadb(binary: string, settings: Readonly<Record<string, string>> = {}, { env, parent }: Surroundings = {}): Promise<MariadbServer> {
+  const folder = await temporaryFolder('mariadb', parent)
   const owner = await ownerOf('/var/lib/mysql')
   await giveTo(owner, folder.path)
   const data = join(folder.path, 'data')
@@ -42,13 +42,13 @@ export async function startMariadb(binary: string, settings: Readonly<Record<str
     await mkdir(path)
     await giveTo(owner, path)
   }
-  await runToEnd(installer ?? 'mariadb-install-db', ['--no-defaults', `--datadir=${data}`, `--tmpdir=${temporary}`, '--auth-root-authentication-method=normal', '--skip-test-db', '--skip-name-resolve'], owner)
+  await runToEnd(installer ?? 'mariadb-install-db', ['--no-defaults', `--datadir=${data}`, `--tmpdir=${temporary}`, '--auth-root-authentication-method=normal', '--skip-test-db', '--skip-name-resolve', ...optionsOf(settings)], owner)
   const password = randomBytes(12).toString('hex')
   const socket = join(folder.path, 'socket')
   const port = await freePort()
   const account = { port, user: 'sojourn', password, database: 'sojourn' }
   const all = { port: String(port), 'bind-address': '127.0.0.1', socket, datadir: data, tmpdir: temporary, 'pid-file': join(folder.path, 'pid'), 'max-connections': '200', 'innodb-buffer-pool-size': '64M', ...settings }
-  const args = ['--no-defaults', '--skip-name-resolve', ...Object.entries(all).map(([name, value]) => `--${name}=${value}`)]
+  const args = ['--no-defaults', '--skip-name-resolve', ...optionsOf(all)]
   // Only our server knows the account; at its first start the account is made through its socket.
   const start = (isOurs: () => Promise<boolean>): Promise<ServerProcess> => startServer({ command: binary, args, env: { ...process.env, ...env }, ...owner, isOurs })
   let server = await start(() => makeAccount(socket, password))
@@ -68,6 +68,10 @@ export async function startMariadb(binary: string, settings: Readonly<Record<str
       await folder.remove()
     },
   }
+}
+
+function optionsOf(settings: Readonly<Record<string, string>>): readonly string[] {
+  return Object.entries(settings).map(([name, value]) => `--${name}=${value}`)
 }
 
 async function makeAccount(socketPath: string, password: string): Promise<boolean> {

@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { randomBytes } from 'node:crypto'
 import { Client, Pool, type PoolConfig } from 'pg'
-import { findBinary, freePort, startServer, temporaryFolder, type ServerProcess } from './process.ts'
+import { findBinary, freePort, startServer, temporaryFolder, type ServerProcess, type Surroundings } from './process.ts'
 import { giveTo, ownerOf, runToEnd } from './run-as.ts'
 import type { ServerNeed } from './suite.ts'
 
@@ -30,14 +30,14 @@ export interface PostgresServer {
 }
 
 /** Starts a private server on a free port in a temporary folder. As root it runs as the user `postgres`, since it refuses root. */
-export async function startPostgres(binary: string, settings: Readonly<Record<string, string>> = {}, env: NodeJS.ProcessEnv = {}): Promise<PostgresServer> {
-  const folder = await temporaryFolder('postgres')
+export async function startPostgres(binary: string, settings: Readonly<Record<string, string>> = {}, { env, parent }: Surroundings = {}): Promise<PostgresServer> {
+  const folder = await temporaryFolder('postgres', parent)
   const owner = await ownerOf('/var/lib/postgresql')
   await giveTo(owner, folder.path)
   const data = join(folder.path, 'data')
   const password = randomBytes(12).toString('hex')
   await writeFile(join(folder.path, 'password'), password)
-  await runToEnd(join(dirname(binary), 'initdb'), ['-D', data, '-U', 'sojourn', '-A', 'scram-sha-256', `--pwfile=${join(folder.path, 'password')}`, '-E', 'UTF8', '--locale=C', '--no-sync'], owner)
+  await runToEnd(join(dirname(binary), 'initdb'), ['-D', data, '-U', 'sojourn', '-A', 'scram-sha-256', `--pwfile=${join(folder.path, 'password')}`, '-E', 'UTF8', '--locale=C', '--wal-segsize=1', '--no-sync'], owner)
   const port = await freePort()
   const url = `postgres://sojourn:${password}@127.0.0.1:${port}/postgres`
   const all = { port: String(port), listen_addresses: '127.0.0.1', unix_socket_directories: '', max_connections: '200', ...settings }

@@ -40,6 +40,14 @@ export interface StartOptions {
   readonly timeout?: number
 }
 
+/** What a server of a test may find otherwise than this process does. */
+export interface Surroundings {
+  /** More variables of the environment. */
+  readonly env?: NodeJS.ProcessEnv
+  /** Where its folder is made. Defaults to the system's folder for temporary files. */
+  readonly parent?: string
+}
+
 /** A port of 127.0.0.1 that nobody listens on at this moment. */
 export async function freePort(): Promise<number> {
   const server = createServer()
@@ -53,9 +61,9 @@ export async function freePort(): Promise<number> {
   return address.port
 }
 
-/** A new folder under the system's temporary one, and how to remove it. */
-export async function temporaryFolder(name: string): Promise<{ readonly path: string; remove(): Promise<void> }> {
-  const path = await mkdtemp(join(tmpdir(), `sojourn-${name}-`))
+/** A new folder under the system's temporary one, or another, and how to remove it. */
+export async function temporaryFolder(name: string, parent = tmpdir()): Promise<{ readonly path: string; remove(): Promise<void> }> {
+  const path = await mkdtemp(join(parent, `sojourn-${name}-`))
   return { path, remove: () => rm(path, { recursive: true, force: true, maxRetries: 5 }) }
 }
 

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 
-/** A disk of its own: a tmpfs of 4 MiB. */
+/** A disk of its own: a small tmpfs. */
 export interface SmallDisk {
   readonly path: string
   /** Takes all the room that is left. */
@@ -19,10 +19,10 @@ function mount(...args: readonly string[]): boolean {
   return spawnSync('mount', args, { stdio: 'ignore' }).status === 0
 }
 
-/** Mounts a disk; undefined where that is not allowed. */
-function mountSmallDisk(): SmallDisk | undefined {
+/** Mounts a disk of so many MiB; undefined where that is not allowed. */
+function mountSmallDisk(size: number): SmallDisk | undefined {
   const path = mkdtempSync(join(tmpdir(), 'sojourn-disk-'))
-  if (!mount('-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', path)) {
+  if (!mount('-t', 'tmpfs', '-o', `size=${size}m`, 'tmpfs', path)) {
     rmSync(path, { recursive: true })
     return undefined
   }
@@ -30,12 +30,7 @@ function mountSmallDisk(): SmallDisk | undefined {
   return {
     path,
     fill() {
-      try {
-        for (const size of [65_536, 4096]) for (let n = 0; n < 64; n += 1) writeFileSync(filler, Buffer.alloc(size), { flag: 'a' })
-      } catch {
-        // Full.
-      }
-      expect(() => writeFileSync(filler, Buffer.alloc(8192), { flag: 'a' })).toThrow(/ENOSPC/)
+      for (const size of [1_048_576, 65_536, 4096]) expect(() => writeUntilFull(filler, Buffer.alloc(size))).toThrow(/ENOSPC/)
     },
     free: () => rmSync(filler),
     readOnly(on) {
@@ -48,12 +43,16 @@ function mountSmallDisk(): SmallDisk | undefined {
   }
 }
 
-/** A suite on disks of its own. Where nobody may mount one it is one test that says so by name. */
-export function describeOnSmallDisk(title: string, suite: (newDisk: () => SmallDisk) => void): void {
-  const probe = mountSmallDisk()
+function writeUntilFull(path: string, bytes: Buffer): never {
+  for (;;) writeFileSync(path, bytes, { flag: 'a' })
+}
+
+/** A suite on disks of its own, of 4 MiB unless another size is asked for. Where nobody may mount one it is one test that says so by name. */
+export function describeOnSmallDisk(title: string, suite: (newDisk: (size?: number) => SmallDisk) => void): void {
+  const probe = mountSmallDisk(1)
   probe?.remove()
   describe(title, () => {
     if (probe === undefined) it('NOT TESTED: a tmpfs cannot be mounted here. Run as root, with the right to mount.', () => expect(probe).toBeUndefined())
-    else suite(() => mountSmallDisk() ?? expect.fail('the disk cannot be mounted any more'))
+    else suite((size = 4) => mountSmallDisk(size) ?? expect.fail('the disk cannot be mounted any more'))
   })
 }

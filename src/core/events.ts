@@ -13,6 +13,8 @@ export interface SessionEvent {
   readonly key?: string
   /** How many, for `sweep` and `guessing`. */
   readonly count?: number
+  /** Who guesses, for `guessing`, where `security({ guessing })` tells sources apart. */
+  readonly source?: string
   /** The failure, for `error`, `unreadable` and `warning`. */
   readonly error?: unknown
 }
@@ -24,7 +26,7 @@ export interface SessionEvent {
  * `expire` found past its deadline · `gone` changes dropped because the session had ended or its token was rotated away ·
  * `conflict` two requests changed one key and the later won · `unreadable` a record or entry could not be read ·
  * `unknown-token` a token that fits no session (`reason`: `malformed`, `unknown`, `mismatch`, `ended`) ·
- * `guessing` within a minute a hundred tokens that fit no session, and more than fit (`count`; once in a minute) · `superseded` an old token within its minute ·
+ * `guessing` within a minute a hundred tokens that fit no session, and more than fit (`count`, and `source` where it is known; once in a minute) · `superseded` an old token within its minute ·
  * `duplicate-token` several tokens that fit · `sweep` a batch of expired sessions deleted · `evict` a bounded store let a session go ·
  * `not-saved` changes not stored because no cookie could reach the visitor ·
  * `continuation` one was not what the request took it for, or could not be kept whole (`reason`: see docs/continuations.md) · `warning` a setting that needs attention · `error` the store or a listener failed.

@@ -3,6 +3,7 @@ import type { ContinuationsExtension } from './continuations.ts'
 import type { Deadlines } from './deadlines.ts'
 import { parseDuration, parseTimeout } from './duration.ts'
 import { SessionError } from './errors.ts'
+import { guessingDetector, type GuessingDetector } from './internal/guessing.ts'
 import { entryValidator, type DataSchema, type EntryValidator } from './schema.ts'
 import type { SecurityExtension, SecurityHooks } from './security.ts'
 import type { Session } from './session.ts'
@@ -108,6 +109,7 @@ export interface Settings extends SecurityHooks {
   readonly onStoreError: 'fail' | 'degrade'
   readonly commit: 'end' | 'immediate' | 'manual'
   readonly onThrow: 'discard' | 'keep'
+  readonly guessing: GuessingDetector
   readonly bind: ((exchange: Exchange) => string) | undefined
   readonly commitWhen: (status: number) => boolean
   readonly storeTimeoutMs: number
@@ -142,6 +144,7 @@ export function settingsFrom<Data extends object>(options: CoreOptions<Data>): S
     onStoreError: oneOf(options.onStoreError, ['fail', 'degrade'], 'onStoreError'),
     commit: oneOf(options.commit, ['end', 'immediate', 'manual'], 'commit'),
     onThrow: oneOf(options.onThrow, ['discard', 'keep'], 'onThrow'),
+    guessing: guessingDetector(),
     bind: options.bind === 'user-agent' ? (exchange) => exchange.header('user-agent') ?? '' : checkedFunction(options.bind, 'bind'),
     commitWhen: checkedFunction(options.commitWhen, 'commitWhen') ?? ((status) => status < 500),
     storeTimeoutMs: storeTimeoutFrom(options.storeTimeout ?? 2),

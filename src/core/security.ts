@@ -1,4 +1,5 @@
 import type { Codec } from './codec.ts'
+import type { GuessingDetector } from './internal/guessing.ts'
 import type { LoginResult } from './internal/identity.ts'
 import type { CommitResult, Life } from './internal/life.ts'
 import type { EntryChanges } from './internal/working-copy.ts'
@@ -30,6 +31,8 @@ export interface SecurityHooks {
   readonly checkExpiry?: (at: number, life: Life) => void
   /** The seal of a session, in place of `codec`. */
   readonly sealFor?: (life: Life) => Seal
+  /** Counts guessed tokens in place of the core, which counts them over all requests. */
+  readonly guessing?: GuessingDetector
   /** The response tells the visitor to forget the token. */
   readonly onClear?: (exchange: Exchange) => void
 }

@@ -6,7 +6,6 @@ import { andThen, isPromise } from './internal/awaitable.ts'
 import { EndRegistry } from './internal/end-registry.ts'
 import type { EndSignal } from './internal/end-signal.ts'
 import { finish, type Outcome } from './internal/finish.ts'
-import { Guessing } from './internal/guessing.ts'
 import { writeWatermark } from './internal/identity.ts'
 import { entryTerm } from './internal/index-terms.ts'
 import type { Core } from './internal/core.ts'
@@ -97,7 +96,6 @@ export function coreOf<Data extends object>(sessions: Sessions<Data>): (Core & P
 class Manager<Data extends object> implements Sessions<Data>, Core {
   readonly settings: Settings
   readonly events = new Events()
-  readonly guessing = new Guessing()
   readonly #store: StoreGuard | undefined
   readonly #sweeper: Sweeper
   readonly #ends: EndRegistry

@@ -7,6 +7,7 @@ import type { Exchange } from '../core/transport.ts'
 import { noticingRevocation } from './everyone.ts'
 import { expiryLimit } from './internal/expiry-limit.ts'
 import { remember } from './internal/facts.ts'
+import { addressOf, guessingBySource } from './internal/guessing-sources.ts'
 import { enforce } from './internal/policy.ts'
 import { POLICIES, type Policy } from './internal/requirements.ts'
 import { sealedWithToken } from './internal/token-seal.ts'
@@ -30,6 +31,11 @@ export interface SecurityOptions {
   readonly seal?: 'token'
   /** What the browser is told to delete on https when the session ends: the types, or true for `cache`, `cookies` and `storage`. Defaults to nothing. */
   readonly clearSiteData?: true | readonly ClearSiteDataType[]
+  /**
+   * Whose guessed tokens are counted together, beside all of them: `address`, the client's as the framework or the socket tells it, or a function.
+   * The event `guessing` then names the `source`. Defaults to none: they are counted over all requests.
+   */
+  readonly guessing?: 'address' | ((exchange: Exchange) => string | undefined)
 }
 
 /**
@@ -44,12 +50,15 @@ export function security(options: SecurityOptions = {}): SecurityExtension {
   if (seal !== undefined && seal !== 'token') throw wrong('seal is not "token"', 'Pass seal: "token", or codec: sealingCodec(keys) for keys of yours')
   if (onLimit !== 'refuse' && onLimit !== 'end-oldest') throw wrong('onLimit is neither "refuse" nor "end-oldest"', 'Pass one of them')
   const max = maxFrom(options.maxConcurrent)
+  const sourceOf = options.guessing === 'address' ? addressOf : options.guessing
+  if (sourceOf !== undefined && typeof sourceOf !== 'function') throw wrong('guessing is neither "address" nor a function', 'Pass one of them; the function answers who sent the request')
   return {
     apply(settings) {
       const applied: Settings = {
         ...settings,
         ...hooksFrom(options, max, onLimit, settings),
         ...(seal === 'token' && sealedWithToken(settings)),
+        ...(sourceOf !== undefined && { guessing: guessingBySource(sourceOf) }),
         ...(header !== undefined && { onClear: (exchange: Exchange): void => { if (exchange.secure === true) exchange.setResponseHeader('Clear-Site-Data', header) } }),
       }
       if (typeof settings.store === 'function' && seal !== undefined) throw wrong('seal is "token", and the visitor keeps the session, sealed already', 'Leave seal out')
@@ -72,7 +81,7 @@ function hooksFrom({ epoch, policy }: SecurityOptions, max: number, onLimit: 're
   }
 }
 
-const KNOWN: readonly string[] = ['policy', 'deviations', 'maxConcurrent', 'onLimit', 'epoch', 'seal', 'clearSiteData'] satisfies (keyof SecurityOptions)[]
+const KNOWN: readonly string[] = ['policy', 'deviations', 'maxConcurrent', 'onLimit', 'epoch', 'seal', 'clearSiteData', 'guessing'] satisfies (keyof SecurityOptions)[]
 
 function checkKnown(options: SecurityOptions): void {
   for (const name of Object.keys(options)) {

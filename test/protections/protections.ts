@@ -26,6 +26,8 @@ const SEATS_TEST = 'src/security/seats.test.ts'
 const FRESH_TEST = 'src/security/fresh.test.ts'
 const SEAL_TEST = 'src/security/token-seal.test.ts'
 const EVERYONE_TEST = 'src/security/everyone.test.ts'
+const GUESSING = 'src/security/internal/guessing-sources.ts'
+const GUESSING_TEST = 'src/security/guessing.test.ts'
 const ATTRIBUTES = 'src/core/internal/cookie-attributes.ts'
 
 export const PROTECTIONS: readonly Protection[] = [
@@ -49,6 +51,8 @@ export const PROTECTIONS: readonly Protection[] = [
   { rows: ['OWASP adoption'], file: `${CORE}/internal/life.ts`, search: 'this.#id ??= ', replace: "this.#id ??= this.exchange?.header('cookie')?.slice('__Host-sid='.length).slice(0, 22) ?? ", test: SESSIONS_TEST, title: 'a token > that we did not issue is never adopted' },
   { rows: ['OWASP exposure'], file: `${CORE}/internal/life.ts`, search: 'this.#newRecord(hashSecret(secret), changes)', replace: 'this.#newRecord(secret, changes)', test: SESSIONS_TEST, title: 'a token > is not in the store, nor in any event' },
   { rows: ['OWASP exposure'], file: 'src/transports/query.ts', search: "exchange.setResponseHeader('Referrer-Policy', 'no-referrer')", replace: '', test: 'src/transports/query.test.ts', title: 'the query transport > sends no cookie, keeps the URL out of the Referer, and gives the token for links' },
+  { rows: ['NIST 5.3 monitoring'], file: GUESSING, search: 'return count === undefined ? told : { count, source }', replace: 'return told', test: GUESSING_TEST, title: 'guessing, by source > names the one who guesses, once in a minute, though the site is busy' },
+  { rows: ['NIST 5.3 monitoring'], file: GUESSING, search: 'if (bySource.size > MAX_SOURCES) ', replace: 'if (bySource.size < 0) ', test: GUESSING_TEST, title: 'guessing, by source > keeps a thousand sources: one who comes back after that many others begins anew' },
   { rows: ['NIST 5.3 monitoring'], file: `${CORE}/internal/guessing.ts`, search: 'const SUSPICIOUS = 100', replace: 'const SUSPICIOUS = 1e9', test: IDENTITY, title: 'token guessing > tells event guessing once in a minute, from a hundred tokens on that fit nothing' },
 
   // Timeouts and ends

@@ -3,7 +3,6 @@ import type { Settings } from '../options.ts'
 import type { SessionId } from '../record.ts'
 import type { Awaitable } from '../store.ts'
 import type { EndSignal } from './end-signal.ts'
-import type { Guessing } from './guessing.ts'
 import type { Life } from './life.ts'
 import type { StoreGuard } from './store-guard.ts'
 
@@ -11,7 +10,6 @@ import type { StoreGuard } from './store-guard.ts'
 export interface Core {
   readonly settings: Settings
   readonly events: Events
-  readonly guessing: Guessing
   readonly store: StoreGuard
   now(): number
   nextNonce(): string

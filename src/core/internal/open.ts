@@ -17,7 +17,7 @@ export function offersOf(core: Core, exchange: Exchange): Offer[] {
       if (offers.length === MAX_OFFERS) return offers
       const token = core.settings.tokens.parse(text)
       if (token === undefined) core.events.emit('unknown-token', { reason: 'malformed' })
-      else offers.push({ token, text, transport })
+      else offers.push({ token, text, transport, exchange })
     }
   }
   return offers

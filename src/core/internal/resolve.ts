@@ -4,7 +4,7 @@ import { endedBecause, type EndedBecause } from '../events.ts'
 import { isLive, type SessionRecord } from '../record.ts'
 import type { Awaitable } from '../store.ts'
 import { hashSecret, sameHash, type Token } from '../token.ts'
-import type { Transport } from '../transport.ts'
+import type { Exchange, Transport } from '../transport.ts'
 import { isPromise } from './awaitable.ts'
 import type { Core } from './core.ts'
 import { AUTHENTICATED_AT } from './namespaces.ts'
@@ -16,6 +16,8 @@ export interface Offer {
   readonly token: Token
   readonly text: string
   readonly transport: Transport
+  /** Where it came with a request. */
+  readonly exchange?: Exchange
 }
 
 /** What an offered token turned out to be. */
@@ -48,30 +50,28 @@ function unreadable(core: Core, offer: Offer, error: unknown): Finding {
 }
 
 function judge(core: Core, offer: Offer, record: SessionRecord | undefined): Finding {
-  const { id, secret } = offer.token
-  if (record === undefined) return unknown(core, id, 'unknown')
-  const tokenHash = hashSecret(secret)
+  if (record === undefined) return unknown(core, offer, 'unknown')
+  const tokenHash = hashSecret(offer.token.secret)
   const now = core.now()
   if (sameHash(record.tokenHash, tokenHash)) {
     if (!isLive(record, now)) return past(core, offer, record)
-    core.guessing.fits()
+    core.settings.guessing.fits(offer.exchange)
     if (core.settings.counts?.(record) === false) return { kind: 'past', offer, because: 'revoked' }
     return { kind: 'live', offer, record, tokenHash }
   }
-  if (record.previous === undefined || !sameHash(record.previous.tokenHash, tokenHash)) return unknown(core, id, 'mismatch')
-  if (now - record.previous.rotatedAt > SUPERSEDED_MS || !isLive(record, now)) return unknown(core, id, 'unknown')
-  core.events.emit('superseded', { id })
+  if (record.previous === undefined || !sameHash(record.previous.tokenHash, tokenHash)) return unknown(core, offer, 'mismatch')
+  if (now - record.previous.rotatedAt > SUPERSEDED_MS || !isLive(record, now)) return unknown(core, offer, 'unknown')
+  core.events.emit('superseded', { id: offer.token.id })
   return { kind: 'superseded', offer }
 }
 
 function past(core: Core, offer: Offer, record: SessionRecord): Finding {
-  const { id } = offer.token
   if (record.ended !== undefined) {
-    core.events.emit('unknown-token', { id, reason: 'ended' })
+    core.events.emit('unknown-token', { id: offer.token.id, reason: 'ended' })
     return { kind: 'past', offer, because: endedBecause(record.ended.because) }
   }
   const because = expiryReason(record, startedAt(record), core.settings.deadlines)
-  core.events.emit('expire', { id, reason: because })
+  core.events.emit('expire', { id: offer.token.id, reason: because })
   return { kind: 'past', offer, because: endedBecause(because) }
 }
 
@@ -82,9 +82,9 @@ export function startedAt(record: SessionRecord): number {
   return Number.isFinite(at) ? Math.max(record.createdAt, at) : record.createdAt
 }
 
-function unknown(core: Core, id: string, reason: string): Finding {
-  core.events.emit('unknown-token', { id, reason })
-  const count = core.guessing.misses(core.now())
-  if (count !== undefined) core.events.emit('guessing', { count })
+function unknown(core: Core, offer: Offer, reason: string): Finding {
+  core.events.emit('unknown-token', { id: offer.token.id, reason })
+  const told = core.settings.guessing.misses(core.now(), offer.exchange)
+  if (told !== undefined) core.events.emit('guessing', told)
   return { kind: 'unknown' }
 }

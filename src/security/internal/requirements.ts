@@ -90,7 +90,7 @@ export const REQUIREMENTS: readonly Requirement[] = [
   should('NIST 5.2 AAL2 inactivity', AAL2, 'the inactivity timeout is 1 hour at most', (facts) => timeout(facts, 'idle', HOUR)),
   must('NIST 5.2 AAL3 overall', AAL3, 'the overall timeout is 12 hours at most', (facts) => timeout(facts, 'absolute', 12 * HOUR)),
   should('NIST 5.2 AAL3 inactivity', AAL3, 'the inactivity timeout is 15 minutes at most', (facts) => timeout(facts, 'idle', 15 * MINUTE)),
-  must('NIST 5.3 monitoring', [], 'sessions may be watched for signs of theft', application('the events unknown-token, superseded, duplicate-token; the option bind')),
+  must('NIST 5.3 monitoring', [], 'sessions may be watched for signs of theft', application('the events guessing, unknown-token, superseded, duplicate-token; the option bind')),
   should('OWASP name', [], 'the cookie has a name that tells nothing', built('sid')),
   should('OWASP adoption', [], 'a token that was not issued is never adopted', built('event unknown-token')),
   should('OWASP exposure', [...L2, ...NIST], 'the token is neither in URLs nor in logs', notInUrls),

@@ -1,5 +1,5 @@
 // One peer of the benchmark, set up as its documentation says: node bench/peers/speed.js <library> <store> [url]
-import { mkdtempSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -9,9 +9,19 @@ import { answer, serveParent } from '../speed/routes.ts'
 
 const [, , library, store, url] = process.argv
 
+async function redisClient() {
+  return (await import('redis')).createClient({ url }).connect()
+}
+
 async function redisStore() {
-  const [{ RedisStore }, { createClient }] = [await import('connect-redis'), await import('redis')]
-  return new RedisStore({ client: await createClient({ url }).connect() })
+  const { RedisStore } = await import('connect-redis')
+  return new RedisStore({ client: await redisClient() })
+}
+
+function temporaryFolder() {
+  const folder = mkdtempSync(join(tmpdir(), 'sojourn-bench-'))
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
+  return folder
 }
 
 function listen(listener) {
@@ -34,10 +44,27 @@ function propertiesOf(request) {
 
 async function expressSessionStore(session) {
   if (store === 'redis') return redisStore()
-  if (store === 'file') return new ((await import('session-file-store')).default(session))({ path: mkdtempSync(join(tmpdir(), 'sojourn-bench-')), logFn: () => {} })
+  if (store === 'file') return new ((await import('session-file-store')).default(session))({ path: temporaryFolder(), logFn: () => {} })
   if (store !== 'postgres') return new session.MemoryStore()
   const PgSession = (await import('connect-pg-simple')).default(session)
   return new PgSession({ conString: url, createTableIfMissing: true })
+}
+
+// koa-session asks for these three methods.
+async function koaRedisStore() {
+  const client = await redisClient()
+  return {
+    get: async (key) => JSON.parse(await client.get(key)) ?? undefined,
+    set: (key, value, maxAge) => client.set(key, JSON.stringify(value), { PX: maxAge }),
+    destroy: (key) => client.del(key),
+  }
+}
+
+// hono-sessions asks for these four.
+async function honoRedisStore() {
+  const client = await redisClient()
+  const save = (id, data) => client.set(id, JSON.stringify(data), { EX: 3600 })
+  return { getSessionById: async (id) => JSON.parse(await client.get(id)), createSession: save, persistSessionData: save, deleteSession: (id) => client.del(id) }
 }
 
 const start = {
@@ -72,10 +99,20 @@ const start = {
       response.end(await answer(request.url, bag))
     })
   },
+  async 'koa-session'() {
+    const [{ default: Koa }, { default: session }] = [await import('koa'), await import('koa-session')]
+    const app = new Koa()
+    app.keys = ['some secret hurr']
+    app.use(session({ ...(store === 'redis' && { store: await koaRedisStore() }) }, app))
+    app.use(async (context) => {
+      context.body = await answer(context.url, { get: (key) => context.session?.[key], set: (key, value) => { if (context.session) context.session[key] = value }, end: async () => { context.session = null } })
+    })
+    listen(app.callback())
+  },
   async 'hono-sessions'() {
-    const [{ Hono }, { sessionMiddleware, MemoryStore }] = [await import('hono'), await import('hono-sessions')]
+    const [{ Hono }, { sessionMiddleware, CookieStore, MemoryStore }] = [await import('hono'), await import('hono-sessions')]
     const app = new Hono()
-    app.use(sessionMiddleware({ store: new MemoryStore(), encryptionKey: 'password_at_least_32_characters_long', expireAfterSeconds: 900, cookieOptions: { sameSite: 'Lax', path: '/', httpOnly: true } }))
+    app.use(sessionMiddleware({ store: store === 'redis' ? await honoRedisStore() : store === 'cookie' ? new CookieStore() : new MemoryStore(), encryptionKey: 'password_at_least_32_characters_long', expireAfterSeconds: 900, cookieOptions: { sameSite: 'Lax', path: '/', httpOnly: true } }))
     app.get('*', async (context) => {
       const session = context.get('session')
       return context.text(await answer(context.req.path, { get: (key) => session.get(key), set: (key, value) => session.set(key, value), end: async () => session.deleteSession() }))

@@ -1,9 +1,11 @@
 import { load, lostWrites, start, stop, undoneLogouts, type Measured } from './measure.ts'
-import { bare, type Scenario, type Subject } from './subjects.ts'
+import type { Scenario, Subject } from './subjects.ts'
 
 /** One line of the table: medians of the pairs. */
 export interface Row {
   readonly subject: Subject
+  /** As `2026-11-22`. */
+  readonly date: string
   readonly lost: string
   readonly undone: string
   readonly results: Readonly<Partial<Record<Scenario, Result>>>
@@ -23,14 +25,20 @@ export interface Effort {
   readonly seconds: number
 }
 
+/** Seconds that a comparison takes on a machine that does nothing else. */
+export function timeOf({ scenarios }: Subject, { rounds, seconds }: Effort): number {
+  // Each load waits some 40 ms for its last answers; starting, logging in and looking for what is lost take about three seconds.
+  return 3 + scenarios.length * (2 * rounds * (seconds + 0.04) + 2 * (seconds / 2 + 0.04))
+}
+
 /** A B A B …: each round measures the bare server and the subject one right after the other, so that a busy machine slows both. */
 export async function compare(subject: Subject, url: string, { rounds, seconds }: Effort, progress: (text: string) => void): Promise<Row> {
-  const [base, measured] = [await start(bare(subject.framework), ''), await start(subject, url)]
+  const [base, measured] = [await start(subject.base, [], ''), await start(subject, subject.scenarios, url)]
   const results: Partial<Record<Scenario, Result>> = {}
   try {
     for (const scenario of subject.scenarios) {
       const pairs: [Measured, Measured][] = []
-      await load(measured, scenario, seconds / 2)
+      for (const running of [base, measured]) await load(running, scenario, seconds / 2)
       for (let round = 0; round < rounds; round += 1) {
         progress(`${scenario}, round ${round + 1} of ${rounds}`)
         pairs.push([await load(base, scenario, seconds), await load(measured, scenario, seconds)])
@@ -41,7 +49,7 @@ export async function compare(subject: Subject, url: string, { rounds, seconds }
     }
     progress('what is lost')
     const isLimit = subject.scenarios.length === 1
-    return { subject, results, lost: isLimit ? '' : await lostWrites(measured), undone: isLimit ? '' : await undoneLogouts(measured) }
+    return { subject, results, date: new Date().toISOString().slice(0, 10), lost: isLimit ? '' : await lostWrites(measured), undone: isLimit ? '' : await undoneLogouts(measured) }
   } finally {
     await Promise.all([base, measured].map(stop))
   }

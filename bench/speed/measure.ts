@@ -2,7 +2,7 @@ import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
-import type { Scenario, Subject } from './subjects.ts'
+import type { Program, Scenario } from './subjects.ts'
 
 const benchFolder = join(import.meta.dirname, '..')
 
@@ -10,6 +10,9 @@ const benchFolder = join(import.meta.dirname, '..')
 export interface Running {
   readonly child: ChildProcess
   readonly origin: string
+  readonly connections: number
+  /** Whether it has no sessions. */
+  readonly isBare: boolean
   readonly small: string
   readonly large: string
 }
@@ -23,7 +26,7 @@ export interface Measured {
   readonly cpu: number
 }
 
-export async function start({ program: [file, ...words], scenarios }: Subject, url: string): Promise<Running> {
+export async function start({ program: [file, ...words], connections = 16 }: Program, scenarios: readonly Scenario[], url: string): Promise<Running> {
   const child = fork(join(benchFolder, file), [...words, url], { execArgv: ['--conditions=sojourn:source', '--no-warnings'], env: { ...process.env, NODE_ENV: 'production' }, silent: true })
   let output = ''
   child.stderr?.on('data', (chunk) => { output += String(chunk) })
@@ -31,13 +34,15 @@ export async function start({ program: [file, ...words], scenarios }: Subject, u
   const [port]: unknown[] = await Promise.race([once(child, 'message'), once(child, 'exit')])
   if (typeof port !== 'number' || child.exitCode !== null) throw new Error(`${file} ${words.join(' ')} did not start:\n${output}`)
   const origin = `http://127.0.0.1:${port}`
-  child.once('exit', (code, signal) => { if (signal === null) console.error(`${file} ${words.join(' ')} ended by itself (${code}):\n${output}`) })
-  return { child, origin, small: await logIn(origin, '/login'), large: scenarios.includes('large') ? await logIn(origin, '/login-large') : '' }
+  child.once('exit', (code) => { if (child.connected) console.error(`${file} ${words.join(' ')} ended by itself (${code}):\n${output}`) })
+  return { child, origin, connections, isBare: words.includes('bare'), small: await logIn(origin, '/login'), large: scenarios.includes('large') ? await logIn(origin, '/login-large') : '' }
 }
 
+/** Each server ends, and takes its files away, when it is no longer connected. */
 export async function stop({ child }: Running): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return
   const exit = once(child, 'exit')
-  child.kill()
+  child.disconnect()
   await exit
 }
 
@@ -52,20 +57,34 @@ async function ask(url: string, cookie = ''): Promise<Response> {
 }
 
 async function logIn(origin: string, path: string): Promise<string> {
-  const response = await ask(origin + path)
-  return response.headers.getSetCookie().map((line) => line.split(';')[0]).join('; ')
+  return cookiesOf(await ask(origin + path))
 }
 
-/** Sixteen connections for so many seconds. Throws when an answer is wrong: a benchmark of those counts for nothing. */
-export async function load({ child, origin, small, large }: Running, scenario: Scenario, seconds: number): Promise<Measured> {
+/** As a browser sends them back: of each name the last. */
+function cookiesOf({ headers }: Response): string {
+  const pairs = headers.getSetCookie().map((line) => line.split(';')[0] ?? '')
+  return [...new Map(pairs.map((pair) => [pair.split('=')[0], pair])).values()].join('; ')
+}
+
+/** All connections for so many seconds. Throws when an answer is wrong: a benchmark of those counts for nothing. */
+export async function load({ child, origin, isBare, connections, small, large }: Running, scenario: Scenario, seconds: number): Promise<Measured> {
   const autocannon: unknown = createRequire(join(benchFolder, 'peers', 'package.json'))('autocannon')
   if (typeof autocannon !== 'function') throw new Error('autocannon is not installed')
   const cookie = scenario === 'anonymous' ? '' : scenario === 'large' ? large : small
+  const beginning = beginningOf(scenario, isBare)
   const before = await cpuOf(child)
-  const result: unknown = await Reflect.apply(autocannon, undefined, [{ url: `${origin}/${scenario}`, connections: 16, duration: seconds, ...(cookie !== '' && { headers: { cookie } }) }])
-  const { requests, latency, duration, errors, non2xx } = result as { requests: { total: number }; latency: { p99: number }; duration: number; errors: number; non2xx: number }
-  if (errors + non2xx > 0) throw new Error(`${errors + non2xx} requests failed.`)
+  const verifyBody = (body: unknown): boolean => String(body).startsWith(beginning)
+  const result: unknown = await Reflect.apply(autocannon, undefined, [{ url: `${origin}/${scenario}`, connections, duration: seconds, verifyBody, ...(cookie !== '' && { headers: { cookie } }) }])
+  const { requests, latency, duration, errors, non2xx, mismatches } = result as { requests: { total: number }; latency: { p99: number }; duration: number; errors: number; non2xx: number; mismatches: number }
+  if (errors + non2xx + mismatches > 0) throw new Error(`${errors + non2xx} requests failed, and ${mismatches} had a wrong answer.`)
   return { perSecond: requests.total / duration, p99: latency.p99, cpu: ((await cpuOf(child)) - before) / requests.total }
+}
+
+/** How each answer begins; without sessions nobody is known. */
+function beginningOf(scenario: Scenario, isBare: boolean): string {
+  if (scenario === 'anonymous') return 'hello stranger'
+  if (isBare) return 'hello nobody'
+  return scenario === 'write' ? 'hello written' : 'hello 3333'
 }
 
 async function cpuOf(child: ChildProcess): Promise<number> {
@@ -80,7 +99,7 @@ export async function lostWrites({ origin }: Running): Promise<string> {
   let cookie = await logIn(origin, '/login')
   const answers = await Promise.all(Array.from({ length: 100 }, (_, n) => ask(`${origin}/key/n${n}`, cookie)))
   // Where the cookie is the session, the last answer is what a browser keeps.
-  const last = answers.at(-1)?.headers.getSetCookie().map((line) => line.split(';')[0]).join('; ') ?? ''
+  const last = cookiesOf(answers.at(-1) ?? new Response())
   if (last !== '') cookie = last
   return `${100 - Number(await (await ask(`${origin}/keys`, cookie)).text())} of 100`
 }

@@ -1,35 +1,57 @@
-// npm run bench [-- --quick] [-- --only words] [-- --from 5]: throughput beside a bare server, interleaved in one run, and what each subject loses.
+// npm run bench [-- --quick] [-- --only PATTERN [--merge]] [-- --pairs 5]: throughput beside a bare server, interleaved in one run, and what each subject loses.
+// Without --only it writes bench/results.md anew; with --merge what is chosen takes its place among the rows that are there.
 import { execFileSync } from 'node:child_process'
-import { existsSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { needsPostgres, startPostgres } from '../../test/servers/postgres.ts'
-import { needsRedis, startRedis } from '../../test/servers/redis.ts'
-import { compare, type Effort, type Row } from './compare.ts'
-import { report, table } from './report.ts'
+import { compare, timeOf, type Effort, type Row } from './compare.ts'
+import { merged, report, rowsOf, table } from './report.ts'
+import { lackOf, startServers } from './servers.ts'
 import { quickSubjects, subjects, type Subject } from './subjects.ts'
 
 const peers = join(import.meta.dirname, '..', 'peers')
-const { values: { quick, only, from } } = parseArgs({ options: { quick: { type: 'boolean', default: false }, only: { type: 'string' }, from: { type: 'string', default: '1' } } })
-const effort: Effort = { rounds: quick ? 1 : 5, seconds: 1 }
+const results = join(import.meta.dirname, '..', 'results.md')
+const { values: { quick, only, merge, pairs } } = parseArgs({ options: { quick: { type: 'boolean', default: false }, only: { type: 'string' }, merge: { type: 'boolean', default: false }, pairs: { type: 'string' } } })
+const effort: Effort = { rounds: Number(pairs ?? (quick ? 1 : 5)), seconds: 0.75 }
+const isWritten = !quick && (merge || only === undefined)
 
 async function main(): Promise<void> {
+  if (merge && effort.rounds < 5) throw new Error('The results are medians of at least five pairs. Leave out --merge, or --quick and --pairs.')
   installPeers()
-  const chosen = (quick ? quickSubjects : subjects).slice(Number(from) - 1).filter(({ framework, name }) => only === undefined || `${framework} ${name}`.includes(only))
-  const servers = await startServers(chosen)
+  const pattern = new RegExp(only ?? '', 'i')
+  const chosen = (quick ? quickSubjects : subjects).filter(({ framework, name }) => pattern.test(`${framework} ${name}`))
+  const possible = chosen.filter((subject) => lackOf(subject) === undefined)
+  for (const subject of chosen) if (!possible.includes(subject)) console.log(`Left out: ${nameOf(subject)}`)
+  console.log(`${possible.length} rows of ${effort.rounds} ${effort.rounds === 1 ? 'pair' : 'pairs'}: ${timeFor(possible)}, when nothing else runs.`)
+  const servers = await startServers(possible)
+  const older = merge ? rowsOf(readFileSync(results, 'utf8'), subjects) : []
   const rows: Row[] = []
   try {
-    for (const [at, subject] of chosen.entries()) {
-      const url = subject.needs === undefined ? '' : servers.urls[subject.needs]
-      if (url === undefined) console.log(`${subject.framework}: ${subject.name} is left out, since ${subject.needs} is not installed.`)
-      else await compare(subject, url, effort, (text) => progress(`${at + 1} of ${chosen.length} · ${subject.framework} · ${subject.name} · ${text}`)).then((row) => rows.push(row), leaveOut(subject))
+    for (const [at, subject] of possible.entries()) {
+      const where = `${at + 1} of ${possible.length} · ${timeFor(possible.slice(at))} left · ${subject.framework} · ${subject.name}`
+      await compare(subject, servers.urlFor(subject), effort, (text) => progress(`${where} · ${text}`)).then((row) => rows.push(row), leaveOut(subject))
       // After each, so that a run that is broken off is not lost.
-      if (!quick && only === undefined) writeFileSync(join(import.meta.dirname, '..', 'results.md'), report(rows, effort))
+      if (isWritten) write(merged(older, rows, subjects))
     }
   } finally {
     await servers.stop()
   }
   console.log(`\n${table(rows)}`)
+}
+
+function write(rows: readonly Row[]): void {
+  writeFileSync(results, report(rows, effort, subjects.filter((subject) => !rows.some((row) => row.subject === subject)).map(nameOf)))
+}
+
+/** What the table calls it, and why it cannot be measured here where it cannot. */
+function nameOf(subject: Subject): string {
+  const lack = lackOf(subject)
+  return `${subject.framework}: ${subject.name}${lack === undefined ? '' : `. ${lack}`}`
+}
+
+function timeFor(some: readonly Subject[]): string {
+  const seconds = some.reduce((sum, subject) => sum + timeOf(subject, effort), 0)
+  return seconds < 90 ? `about ${Math.round(seconds)} s` : `about ${Math.round(seconds / 60)} min`
 }
 
 /** One that cannot be measured must not cost the others; a table without its line says so, too. */
@@ -41,24 +63,9 @@ function leaveOut({ framework, name }: Subject): (error: unknown) => void {
 }
 
 function installPeers(): void {
-  if (existsSync(join(peers, 'node_modules', 'connect-pg-simple'))) return
+  if (existsSync(join(peers, 'node_modules', 'koa-session'))) return
   console.log('Installing the libraries to compare with …')
   execFileSync('npm', ['ci', '--no-fund', '--no-audit'], { cwd: peers, stdio: 'inherit' })
-}
-
-interface Servers {
-  readonly urls: { readonly redis: string | undefined; readonly postgres: string | undefined }
-  stop(): Promise<void>
-}
-
-async function startServers(chosen: readonly Subject[]): Promise<Servers> {
-  const wants = (name: Subject['needs']): boolean => chosen.some(({ needs }) => needs === name)
-  const redis = wants('redis') && needsRedis.binary !== undefined ? await startRedis(needsRedis.binary) : undefined
-  const postgres = wants('postgres') && needsPostgres.binary !== undefined ? await startPostgres(needsPostgres.binary) : undefined
-  return {
-    urls: { redis: redis && `redis://:${redis.password}@127.0.0.1:${redis.port}`, postgres: postgres?.url },
-    stop: async () => void (await Promise.all([redis?.stop(), postgres?.stop()])),
-  }
 }
 
 function progress(text: string): void {

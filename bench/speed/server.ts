@@ -1,5 +1,5 @@
 // One server of the benchmark, in a process of its own: node bench/speed/server.ts <framework> <variant> [url]. Sends its port to its parent.
-import { mkdtempSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,12 +7,14 @@ import { createAdaptorServer } from '@hono/node-server'
 import express from 'express'
 import fastify from 'fastify'
 import { Hono } from 'hono'
+import Koa from 'koa'
 import { Pool } from 'pg'
 import { createClient } from 'redis'
 import { createSessions, memoryStore, type ExchangeStore, type Session, type Sessions, type Store } from 'sojourn'
 import { expressSession } from 'sojourn/adapters/express'
 import { fastifySession } from 'sojourn/adapters/fastify'
 import { honoSession, type HonoSessionVariables } from 'sojourn/adapters/hono'
+import { koaSession, type KoaSessionContext } from 'sojourn/adapters/koa'
 import { nodeSession } from 'sojourn/adapters/node'
 import { cookieStore } from 'sojourn/stores/cookie'
 import { fileStore } from 'sojourn/stores/file'
@@ -28,14 +30,20 @@ function bagOf(session: Session): Bag {
 
 async function storeOf(variant: Variant, url: string): Promise<Store | ExchangeStore> {
   switch (variant) {
-    case 'sqlite': return sqliteStore(join(mkdtempSync(join(tmpdir(), 'sojourn-bench-')), 'sessions.db'))
-    case 'file': return fileStore(mkdtempSync(join(tmpdir(), 'sojourn-bench-')))
+    case 'sqlite': return sqliteStore(join(temporaryFolder(), 'sessions.db'))
+    case 'file': return fileStore(temporaryFolder())
     case 'cookie': return cookieStore({ keys: ['1'.repeat(64)], name: 'sid' })
     case 'redis': return redisStore(await createClient({ url }).connect())
     case 'near': return redisStore(await createClient({ url, RESP: 3, clientSideCache: { ttl: 1000, maxEntries: 10_000, evictPolicy: 'LRU' } }).connect(), { nearCache: true })
     case 'postgres': return postgresAt(url)
     default: return memoryStore()
   }
+}
+
+function temporaryFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'sojourn-bench-'))
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
+  return folder
 }
 
 async function postgresAt(url: string): Promise<Store> {
@@ -49,9 +57,9 @@ async function limit(commands: number, url: string): Promise<RequestListener> {
   const client = await createClient({ url }).connect()
   await client.hSet('limit', Object.fromEntries(Array.from({ length: 8 }, (_, n) => [`key${n}`, `${n}`.repeat(120)])))
   const app = plainExpress()
-  return app.use(async (_request, response) => {
+  return app.use(async (request, response) => {
     for (let n = 0; n < commands; n += 1) await client.hGetAll('limit')
-    response.send('hello 33333333333333333333')
+    response.send(request.url === '/write' ? 'hello written 33' : 'hello 33333333333333333333')
   })
 }
 
@@ -80,6 +88,13 @@ function withNode(sessions: Sessions | undefined): RequestListener {
   return nodeSession(sessions, (request: IncomingMessage, response: ServerResponse, session) => respond(request, response, bagOf(session)))
 }
 
+function withKoa(sessions: Sessions | undefined): RequestListener {
+  const app = new Koa<object, Partial<KoaSessionContext>>()
+  if (sessions !== undefined) app.use(koaSession(sessions))
+  app.use(async (context) => { context.body = await answer(context.url, context.session && bagOf(context.session)) })
+  return app.callback()
+}
+
 async function startFastify(sessions: Sessions | undefined): Promise<void> {
   const app = fastify()
   if (sessions !== undefined) await app.register(fastifySession(sessions))
@@ -105,7 +120,7 @@ async function start(framework: Framework, variant: Variant, url: string): Promi
   if (framework === 'fastify') return startFastify(sessions)
   if (framework === 'hono') return startHono(sessions)
   const commands = variant === 'limit of one command' ? 1 : variant === 'limit of two commands' ? 2 : 0
-  const listener = commands > 0 ? await limit(commands, url) : framework === 'express' ? withExpress(sessions) : withNode(sessions)
+  const listener = commands > 0 ? await limit(commands, url) : framework === 'express' ? withExpress(sessions) : framework === 'koa' ? withKoa(sessions) : withNode(sessions)
   const server = createServer(listener).listen(0, '127.0.0.1', () => serveParent(server.address()))
 }
 

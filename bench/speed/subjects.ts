@@ -2,38 +2,54 @@
 export const SCENARIOS = ['anonymous', 'read', 'large', 'write'] as const
 export type Scenario = (typeof SCENARIOS)[number]
 
-export const FRAMEWORKS = ['node', 'express', 'fastify', 'hono'] as const
+export const FRAMEWORKS = ['node', 'express', 'fastify', 'koa', 'hono', 'starman'] as const
 export type Framework = (typeof FRAMEWORKS)[number]
 
 /** `bare` answers the same without any session; the two limits do nothing but one or two commands on the same Redis client. */
 export const VARIANTS = ['bare', 'memory', 'sqlite', 'file', 'cookie', 'redis', 'near', 'postgres', 'limit of one command', 'limit of two commands'] as const
 export type Variant = (typeof VARIANTS)[number]
 
+/** A program of the benchmark. */
+export interface Program {
+  /** Below bench, and its words. */
+  readonly program: readonly [file: string, ...words: string[]]
+  /** How many requests are under way at once. Defaults to 16. */
+  readonly connections?: number
+}
+
 /** One server that is compared with the bare one of its framework. */
-export interface Subject {
+export interface Subject extends Program {
   readonly framework: Framework
   /** What the table calls it. */
   readonly name: string
-  /** The program and its words, below bench. */
-  readonly program: readonly [file: string, ...words: string[]]
-  readonly needs?: 'redis' | 'postgres'
+  readonly base: Program
+  readonly needs?: 'redis' | 'postgres' | 'starman'
   readonly scenarios: readonly Scenario[]
 }
 
-export function sojourn(framework: Framework, variant: Variant): Subject {
-  return { framework, name: `Sojourn, ${variant === 'near' ? 'redis with near cache' : variant}`, program: ['speed/server.ts', framework, variant], ...needing(variant), scenarios: variant === 'memory' || variant === 'redis' ? SCENARIOS : ['anonymous', 'read', 'write'] }
+function bare(framework: Framework): Program {
+  return { program: ['speed/server.ts', framework, 'bare'] }
 }
 
-export function bare(framework: Framework): Subject {
-  return { framework, name: 'bare', program: ['speed/server.ts', framework, 'bare'], scenarios: SCENARIOS }
+export function sojourn(framework: Framework, variant: Variant): Subject {
+  return {
+    framework, name: `Sojourn, ${variant === 'near' ? 'redis with near cache' : variant}`, base: bare(framework), program: ['speed/server.ts', framework, variant], ...needing(variant),
+    scenarios: variant === 'memory' || variant === 'redis' ? SCENARIOS : ['anonymous', 'read', 'write'],
+  }
 }
 
 function peer(framework: Framework, name: string, store: string): Subject {
-  return { framework, name: `${name}, ${store}`, program: ['peers/speed.js', name, store], ...needing(store), scenarios: ['anonymous', 'read', 'write'] }
+  return { framework, name: `${name}, ${store}`, base: bare(framework), program: ['peers/speed.js', name, store], ...needing(store), scenarios: ['anonymous', 'read', 'write'] }
 }
 
-function limit(variant: Variant): Subject {
-  return { framework: 'express', name: variant, program: ['speed/server.ts', 'express', variant], needs: 'redis', scenarios: ['read'] }
+/** A worker of Starman serves one connection at a time, and what it has in memory no other sees. */
+function plack(store: string, workers: number): Subject {
+  const starman = (kept: string): Program => ({ program: ['peers/plack.js', String(workers), kept], connections: workers })
+  return { framework: 'starman', name: `Plack::Middleware::Session, ${store}`, base: starman('bare'), ...starman(store), needs: 'starman', scenarios: ['anonymous', 'read', 'write'] }
+}
+
+function limit(variant: Variant, scenario: Scenario): Subject {
+  return { framework: 'express', name: variant, base: bare('express'), program: ['speed/server.ts', 'express', variant], needs: 'redis', scenarios: [scenario] }
 }
 
 function needing(store: string): Pick<Subject, 'needs'> {
@@ -47,25 +63,26 @@ export const subjects: readonly Subject[] = [
   peer('express', 'express-session', 'memory'),
   sojourn('express', 'redis'),
   peer('express', 'express-session', 'redis'),
-  limit('limit of one command'),
-  limit('limit of two commands'),
+  limit('limit of one command', 'read'),
+  limit('limit of two commands', 'write'),
   sojourn('express', 'near'),
   sojourn('express', 'sqlite'),
   sojourn('node', 'cookie'),
   peer('node', 'iron-session', 'cookie'),
   sojourn('fastify', 'memory'),
   peer('fastify', '@fastify/session', 'memory'),
-  sojourn('express', 'postgres'),
-  sojourn('hono', 'memory'),
-  sojourn('fastify', 'redis'),
-  peer('fastify', '@fastify/session', 'redis'),
-  peer('hono', 'hono-sessions', 'memory'),
-  sojourn('express', 'cookie'),
-  peer('express', 'cookie-session', 'cookie'),
-  sojourn('express', 'file'),
+  ...(['file', 'postgres', 'cookie'] as const).map((variant) => sojourn('express', variant)),
   ...['file', 'postgres'].map((store) => peer('express', 'express-session', store)),
+  peer('express', 'cookie-session', 'cookie'),
   ...(['sqlite', 'file', 'redis', 'near', 'postgres'] as const).map((variant) => sojourn('node', variant)),
-  ...(['sqlite', 'near'] as const).map((variant) => sojourn('fastify', variant)),
+  ...(['redis', 'near', 'sqlite', 'file', 'postgres', 'cookie'] as const).map((variant) => sojourn('fastify', variant)),
+  peer('fastify', '@fastify/session', 'redis'),
+  ...(['memory', 'redis', 'near', 'sqlite', 'file', 'postgres', 'cookie'] as const).map((variant) => sojourn('koa', variant)),
+  ...['redis', 'cookie'].map((store) => peer('koa', 'koa-session', store)),
+  ...(['memory', 'redis', 'near', 'sqlite', 'file', 'postgres', 'cookie'] as const).map((variant) => sojourn('hono', variant)),
+  ...['memory', 'redis', 'cookie'].map((store) => peer('hono', 'hono-sessions', store)),
+  plack('memory', 1),
+  plack('file', 16),
 ]
 
 /** What `--quick` measures. */

@@ -3,7 +3,7 @@ import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { anyEntries, anyRecord, anyText } from '../../test/internal/arbitrary-records.ts'
 import { isSessionError } from './errors.ts'
-import { entriesFrom, isEndReason, isLive, makeEntries, parseRecord, recordFrom, stringifyRecord, tombstone, TOMBSTONE_AGE_MS, type SessionRecord } from './record.ts'
+import { entriesFrom, isEndReason, isLive, makeEntries, parseRecord, recordFrom, stringifyRecord, tombstone, TOMBSTONE_AGE_MS, unreadable, type SessionRecord } from './record.ts'
 
 const record: SessionRecord = {
   version: 3, createdAt: 1, touchedAt: 2, expiresAt: 100, tokenHash: 'hash', nonce: 'nonce', index: ['term'],
@@ -111,15 +111,24 @@ describe('parseRecord', () => {
   })
 
   it.each([
-    ['not JSON', '{'], ['an array', '[]'], ['null', 'null'], ['a text', '"record"'], ['nothing', ''], ['a version from the future', stringifyRecord(record).replace('"format":1', '"format":2')],
-    ['a missing time', JSON.stringify({ ...record, expiresAt: undefined })], ['a time that is infinite', stringifyRecord(record).replace('"expiresAt":100', '"expiresAt":1e999')],
-    ['a time that is text', JSON.stringify({ ...record, expiresAt: '100' })], ['a token hash that is a number', JSON.stringify({ ...record, tokenHash: 1 })],
-    ['an index that is text', JSON.stringify({ ...record, index: 'term' })], ['a term that is a number', JSON.stringify({ ...record, index: [1] })],
-    ['entries that are a list', JSON.stringify({ ...record, entries: [] })], ['an entry that is an object', JSON.stringify({ ...record, entries: { 'd:a': {} } })],
-    ['a superseded token that is text', JSON.stringify({ ...record, previous: 'old' })], ['an end without a reason', JSON.stringify({ ...record, ended: { at: 1 } })],
-    ['an end for an unknown reason', JSON.stringify({ ...record, ended: { because: 'boredom', at: 1 } })], ['an end that is true', JSON.stringify({ ...record, ended: true })],
-  ])('refuses %s', (_, text) => {
-    expect(() => parseRecord(text)).toThrow(expect.objectContaining({ code: 'ERR_SESSION_UNREADABLE' }))
+    ['not JSON', '{', 'it is not JSON'], ['nothing', '', 'it is not JSON'],
+    ['an array', '[]', 'it is not an object'], ['null', 'null', 'it is not an object'], ['a text', '"record"', 'it is not an object'],
+    ['a version from the future', stringifyRecord(record).replace('"format":1', '"format":2'), 'its format is of another version'],
+    ['a missing time', JSON.stringify({ ...record, expiresAt: undefined }), 'a number is missing'], ['a time that is text', JSON.stringify({ ...record, expiresAt: '100' }), 'a number is missing'],
+    ['a time that is infinite', stringifyRecord(record).replace('"expiresAt":100', '"expiresAt":1e999'), 'a number is missing'],
+    ['a token hash that is a number', JSON.stringify({ ...record, tokenHash: 1 }), 'a text is missing'], ['an entry that is an object', JSON.stringify({ ...record, entries: { 'd:a': {} } }), 'a text is missing'],
+    ['an index that is text', JSON.stringify({ ...record, index: 'term' }), 'its index is not a list'], ['a term that is a number', JSON.stringify({ ...record, index: [1] }), 'its index holds something that is not text'],
+    ['entries that are a list', JSON.stringify({ ...record, entries: [] }), 'its entries are not an object'], ['a superseded token that is text', JSON.stringify({ ...record, previous: 'old' }), 'its superseded token is not an object'],
+    ['an end without a reason', JSON.stringify({ ...record, ended: { at: 1 } }), 'its end has no known reason'], ['an end that is true', JSON.stringify({ ...record, ended: true }), 'its end has no known reason'],
+    ['an end for an unknown reason', JSON.stringify({ ...record, ended: { because: 'boredom', at: 1 } }), 'its end has no known reason'],
+  ])('refuses %s, and says why', (_, text, why) => {
+    expect(() => parseRecord(text)).toThrow(expect.objectContaining({ code: 'ERR_SESSION_UNREADABLE', message: expect.stringContaining(`cannot be read: ${why}. `) }))
+  })
+
+  it('carries a cause only where there is one', () => {
+    const cause = new Error('The tag does not fit.')
+    expect(unreadable('its seal is broken', cause).cause).toBe(cause)
+    expect('cause' in unreadable('its seal is broken')).toBe(false)
   })
 
   it('does not quote what was stored, neither itself nor in its cause', () => {

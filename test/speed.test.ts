@@ -20,6 +20,13 @@ describe('the results of the speed benchmark', () => {
     expect(rowsOf(report(rows, effort, []), subjects)).toEqual(rows)
   })
 
+  it('show nothing where an older table lacks a column', () => {
+    const older = ['### koa', '', '| | read | p99, read |', '|---|---:|---:|', '| Sojourn, redis | 0.50 | 5.0 ms |'].join('\n')
+    const text = report(rowsOf(older, subjects), effort, [])
+    expect(text).toContain('| Sojourn, redis |  | 0.50 |  |  |  |  | 5.00 |  |  |  |  |')
+    expect(text).not.toContain('NaN')
+  })
+
   it('take new rows in the places of old ones and keep the others', () => {
     const older = [row('node', 'Sojourn, memory', 0.5), row('koa', 'koa-session, redis', 0.25)]
     const newer = [row('fastify', 'Sojourn, memory', 0.75), row('node', 'Sojourn, memory', 0.9)]

@@ -66,7 +66,8 @@ function anonymous(rows: readonly Row[]): readonly string[] {
 }
 
 function over(ours: number | undefined, theirs: number | undefined): number | undefined {
-  return ours === undefined || theirs === undefined ? undefined : ours / theirs
+  const times = (ours ?? Number.NaN) / (theirs ?? Number.NaN)
+  return Number.isNaN(times) ? undefined : times
 }
 
 function atLeast(what: string, goal: number, measured: number | undefined): string {

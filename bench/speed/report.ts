@@ -21,7 +21,11 @@ const COLUMNS: readonly (readonly [head: string, cell: Cell])[] = [
 ]
 
 function shown(scenario: Scenario, what: keyof Result): Cell {
-  return ({ results }) => results[scenario]?.[what].toFixed(2) ?? ''
+  return ({ results }) => {
+    const value = results[scenario]?.[what] ?? Number.NaN
+    // An older table may lack a column.
+    return Number.isNaN(value) ? '' : value.toFixed(2)
+  }
 }
 
 /** The table, one part for each framework. */

@@ -22,7 +22,7 @@ async function main(): Promise<void> {
   const chosen = (quick ? quickSubjects : subjects).filter(({ framework, name }) => pattern.test(`${framework} ${name}`))
   const possible = chosen.filter((subject) => lackOf(subject) === undefined)
   for (const subject of chosen) if (!possible.includes(subject)) console.log(`Left out: ${nameOf(subject)}`)
-  console.log(`${possible.length} rows of ${effort.rounds} ${effort.rounds === 1 ? 'pair' : 'pairs'}: ${timeFor(possible)}, when nothing else runs.`)
+  console.log(`${possible.length} ${possible.length === 1 ? 'row' : 'rows'} of ${effort.rounds} ${effort.rounds === 1 ? 'pair' : 'pairs'}: ${timeFor(possible)}, when nothing else runs.`)
   const servers = await startServers(possible)
   const older = merge ? rowsOf(readFileSync(results, 'utf8'), subjects) : []
   const rows: Row[] = []

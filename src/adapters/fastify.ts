@@ -6,7 +6,7 @@ import type { Sessions } from '../core/sessions.ts'
 import type { Awaitable } from '../core/store.ts'
 import type { Exchange } from '../core/transport.ts'
 import { crossSiteCheck, type CrossSiteOptions } from './internal/cross-site.ts'
-import { hold } from './internal/held-response.ts'
+import { hold, type HeldResponse } from './internal/held-response.ts'
 import { markLate, type LateOptions } from './internal/late.ts'
 import type { NodeRequest, NodeResponse } from './internal/node-types.ts'
 import { sessionInPlace } from './internal/place.ts'
@@ -88,7 +88,7 @@ export function fastifySession<Data extends object>(sessions: Sessions<Data>, { 
         exchange.session = session
         markLate(session, options.late === true || Reflect.get(request.routeOptions.config ?? {}, 'lateSession') === true)
         // Fastify sends what `onSend` has let through; who takes the response away from it writes at any time.
-        hold(reply.raw, new SessionKeeper(sessions, session, exchange, () => answerPlainly(reply.raw)))
+        exchange.held = hold(reply.raw, new SessionKeeper(sessions, session, exchange, () => answerPlainly(reply.raw)))
         exchanges.set(request, exchange)
         Reflect.set(request, as, session)
       })
@@ -103,6 +103,7 @@ export function fastifySession<Data extends object>(sessions: Sessions<Data>, { 
       const { session } = exchange
       const committed = (): void => {
         exchange.headSent = true
+        exchange.held?.letGo()
         done(null, payload)
       }
       // An error is answered instead of what the handler wanted to say.
@@ -147,6 +148,7 @@ class FastifyExchange<Data extends object> implements Exchange {
   readonly request: FastifySessionRequest
   readonly reply: FastifySessionReply
   session: Session<Data> | undefined
+  held: HeldResponse | undefined
   /** An error is being answered: nothing more is committed. */
   failed = false
   headSent: boolean

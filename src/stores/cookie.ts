@@ -67,7 +67,7 @@ function settingsFrom(options: CookieStoreOptions): Settings {
   const [current, ...older] = checkedKeys(keys, 'cookieStore')
   return {
     name, keys: [createSecretKey(current), ...older.map((key) => createSecretKey(key))], attributes, given, persistent, chunks, revokedBefore,
-    nameFor: (exchange) => nameOf(isSecure(attributes, exchange), exchange.port),
+    nameFor: (exchange) => nameOf(isSecure(attributes, exchange), exchange),
   }
 }
 

@@ -24,7 +24,7 @@ export function cookieTransport(options: CookieOptions = {}): Transport {
   checkName(name, attributes)
   for (const scope of previously) checkedAttributes({ ...given, ...scope })
   const nameOf = cookieNamer(name, attributes)
-  const nameFor = (exchange: Exchange): string => nameOf(isSecure(attributes, exchange), exchange.port)
+  const nameFor = (exchange: Exchange): string => nameOf(isSecure(attributes, exchange), exchange)
   const warn = oneWarning()
   const lasts = persistent || attributes.maxAge !== undefined || attributes.expires !== undefined
   return {
@@ -36,7 +36,7 @@ export function cookieTransport(options: CookieOptions = {}): Transport {
       const header = exchange.header('cookie')
       if (header === undefined) return NONE
       if (exchange.secure !== undefined) return cookieValues(header, nameFor(exchange))
-      const names = new Set([nameOf(true, exchange.port), nameOf(false, exchange.port)])
+      const names = new Set([nameOf(true, exchange), nameOf(false, exchange)])
       return [...names].flatMap((each) => cookieValues(header, each))
     },
     refuses(exchange) {

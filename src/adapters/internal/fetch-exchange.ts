@@ -27,7 +27,8 @@ export class FetchExchange implements Exchange {
   }
 
   get secure(): boolean {
-    if (this.#parsedUrl.protocol === 'https:') return true
+    // A Request's URL is absolute and normal already.
+    if (this.request.url.startsWith('https:')) return true
     return this.#trustProxy && this.header('x-forwarded-proto')?.split(',')[0]?.trim() === 'https'
   }
 

@@ -96,6 +96,11 @@ export class HeldResponse {
     return this.#state !== 'open'
   }
 
+  /** The commit is acknowledged, by whoever knew of the head before the response was asked for it: nothing is held any more. */
+  letGo(): void {
+    if (this.#state === 'open') this.#release(this.#response.statusCode)
+  }
+
   /** Takes back a head that was written before anything else. False when it is too late: the commit has begun. */
   takeBack(): boolean {
     if (this.#state !== 'open') return false

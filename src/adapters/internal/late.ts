@@ -55,6 +55,8 @@ export function lateBody(body: ReadableStream<Uint8Array>, commit: () => Awaitab
 
 /** The response with a late body, when the session is marked and there is a body that streams. */
 export function lateResponse<Data extends object>(response: Response, sessions: Sessions<Data>, session: Session<Data>): Response {
+  // Not looked at otherwise: some servers make their response only when it is.
+  if (!isLate(session)) return response
   const { body, status } = response
-  return body === null || body.locked || !isLate(session) ? response : new Response(lateBody(body, () => finishLate(sessions, session, status)), response)
+  return body === null || body.locked ? response : new Response(lateBody(body, () => finishLate(sessions, session, status)), response)
 }

@@ -31,8 +31,8 @@ export const ATTRIBUTES: readonly string[] = ['path', 'domain', 'partitioned', '
 const DEFAULT_NAME = 'sid'
 
 /** The cookie's name by the scheme and the port of the request. */
-export function cookieNamer(name: string | undefined, attributes: Attributes): (secure: boolean, port: number | undefined) => string {
-  if (name !== undefined) return name.includes('$PORT') ? (_secure, port) => name.replaceAll('$PORT', String(port ?? 'NOPORT')) : () => name
+export function cookieNamer(name: string | undefined, attributes: Attributes): (secure: boolean, exchange: Exchange) => string {
+  if (name !== undefined) return name.includes('$PORT') ? (_secure, { port }) => name.replaceAll('$PORT', String(port ?? 'NOPORT')) : () => name
   const secureName = (attributes.path === '/' && attributes.domain === undefined ? '__Host-' : '__Secure-') + DEFAULT_NAME
   return (secure) => (secure ? secureName : DEFAULT_NAME)
 }
@@ -54,7 +54,7 @@ export function checkedAttributes(given: CookieAttributes): Attributes {
   const path = 'path' in given ? given.path : '/'
   checkAttribute('path', path)
   checkAttribute('domain', given.domain)
-  if (path !== undefined && !path.startsWith('/')) throw wrong(`path is ${JSON.stringify(path.slice(0, 60))}`, 'Pass a path that begins with a slash')
+  if (path !== undefined && !path.startsWith('/')) throw wrong(`path is ${JSON.stringify(path.slice(0, 60))}`, 'Begin it with a slash')
   if (given.domain !== undefined && !/^\.?[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$/.test(given.domain)) throw wrong(`domain is ${JSON.stringify(given.domain.slice(0, 60))}`, 'Pass a host name such as "example.com"')
   for (const flag of ['partitioned', 'httpOnly'] as const) {
     if (given[flag] !== undefined && typeof given[flag] !== 'boolean') throw wrong(`${flag} is not true or false`, 'Pass true or false')
@@ -92,7 +92,7 @@ function checkedSameSite(value: unknown): 'strict' | 'lax' | 'none' {
 function checkAttribute(what: string, value: unknown): void {
   if (value === undefined) return
   if (typeof value !== 'string' || value === '' || value.length > 1024 || !/^[\x20-\x3a\x3c-\x7e]*$/.test(value)) {
-    throw wrong(`${what} is empty, longer than 1024 characters, or has a semicolon, a control character or one beyond ASCII`, `Pass plain text for ${what}`)
+    throw wrong(`${what} is empty, longer than 1024 characters, or has a semicolon, a control or non-ASCII character`, `Pass plain text for ${what}`)
   }
 }
 

@@ -195,22 +195,18 @@ function checkKnown(options: object): void {
 function checkedStore(store: Store | ExchangeStore): Store | ExchangeStore {
   if (typeof store === 'function') return store
   for (const method of ['read', 'create', 'patch', 'end'] as const) {
-    if (typeof store?.[method] !== 'function') throw wrong(`store has no method ${method}`, 'Pass a store such as memoryStore() or sqliteStore("sessions.db"); an express-session store is wrapped with expressStore(store)')
+    if (typeof store?.[method] !== 'function') throw wrong(`store has no method ${method}`, 'Pass a store such as memoryStore() or sqliteStore("sessions.db"); wrap one of express-session with expressStore(store)')
   }
   return store
 }
 
 function checkedTransports(transport: Transport | readonly Transport[]): readonly [Transport, ...Transport[]] {
-  const [first, ...others] = isTransportList(transport) ? transport : [transport]
-  if (first === undefined) throw wrong('transport is an empty list', 'Pass one transport at least, such as cookieTransport()')
+  const [first, ...others] = [transport].flat()
+  if (first === undefined) throw wrong('transport is an empty list', 'Pass one, such as cookieTransport()')
   for (const one of [first, ...others]) {
     if (typeof one?.read !== 'function' || typeof one.write !== 'function') throw wrong('transport has no methods read and write', 'Pass cookieTransport(), bearerTransport() or queryTransport()')
   }
   return [first, ...others]
-}
-
-function isTransportList(transport: Transport | readonly Transport[]): transport is readonly Transport[] {
-  return Array.isArray(transport)
 }
 
 function checkedList(list: readonly string[] | undefined, what: string): readonly string[] {

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { Visitor } from '../../test/internal/visitor.ts'
 import { createSessions } from '../index.ts'
 import { memoryStore } from '../stores/memory.ts'
+import { movableClock } from '../testing/clock.ts'
 import { holdable } from '../testing/race-kit.ts'
 
 interface Data {
@@ -11,8 +12,9 @@ interface Data {
 
 function shop() {
   const store = holdable(memoryStore())
-  const sessions = createSessions<Data>({ store, sweepEvery: 'never' })
-  return { store, sessions, visitor: () => new Visitor<Data>(sessions) }
+  const clock = movableClock()
+  const sessions = createSessions<Data>({ store, clock, sweepEvery: 'never' })
+  return { store, clock, sessions, visitor: () => new Visitor<Data>(sessions) }
 }
 
 describe('held between two steps', () => {
@@ -64,6 +66,40 @@ describe('held between two steps', () => {
     await two.finish()
     await one.finish()
     expect((await customer.visit((session) => [session.owner, session.expiresAt])).result).toEqual(['ada', two.session.expiresAt])
+  })
+
+  it('a commit that was under way when the session expired brings nothing back for whoever was told that it has ended', async () => {
+    const { store, clock, sessions, visitor } = shop()
+    const customer = visitor()
+    await customer.visit((session) => session.set('name', 'ada'))
+    clock.advance(29 * 60)
+    const slow = await customer.begin()
+    slow.session.set('name', 'late')
+    const held = store.hold('patch', { when: 'before' })
+    const commit = slow.finish()
+    await held.reached
+    clock.advance(10 * 60)
+    expect(await sessions.load({ headers: { cookie: customer.cookie } })).toBeUndefined()
+    held.release()
+    await commit
+    expect(await sessions.load({ id: slow.session.id })).toBeUndefined()
+  })
+
+  it('a commit that was under way when the session expired brings nothing back after all sessions of the owner were revoked', async () => {
+    const { store, clock, sessions, visitor } = shop()
+    const customer = visitor()
+    await customer.visit((session) => session.login('ada'))
+    clock.advance(29 * 60)
+    const slow = await customer.begin()
+    slow.session.set('name', 'late')
+    const held = store.hold('patch', { when: 'before' })
+    const commit = slow.finish()
+    await held.reached
+    clock.advance(10 * 60)
+    expect(await sessions.revokeAll('ada')).toBe(0)
+    held.release()
+    await commit
+    expect(await sessions.load({ id: slow.session.id })).toBeUndefined()
   })
 
   it('a commit that overlaps a logout writes nothing', async () => {

@@ -53,7 +53,7 @@ describe('the cookie', () => {
     ['SameSite=None without Secure', { sameSite: 'none', secure: false }, /Browsers refuse/],
     ['a line break in the domain', { domain: 'a\r\nSet-Cookie: x=1' }, /domain/],
     ['a semicolon in the path', { path: '/a; Domain=evil.example' }, /path/],
-    ['a path without a slash', { path: 'app' }, /begins with a slash/],
+    ['a path without a slash', { path: 'app' }, /Begin it with a slash/],
     ['a domain that is none', { domain: 'exa mple' }, /domain/],
     ['a name with a semicolon', { name: 'a;b' }, /name is/],
     ['a name with a line break', { name: 'a\nb' }, /name is/],
@@ -65,7 +65,7 @@ describe('the cookie', () => {
     ['secure that is none of its values', { secure: 'maybe' }, /secure/],
     ['an expiry that is none', { expires: 'bogus' }, /bogus/],
     ['a setting that does not exist', { signed: true }, /no setting "signed"/],
-    ['a previous scope that is wrong', { previously: [{ path: 'x' }] }, /begins with a slash/],
+    ['a previous scope that is wrong', { previously: [{ path: 'x' }] }, /Begin it with a slash/],
   ])('refuses %s', (_title, options, message) => {
     expect(() => cookieTransport(options)).toThrow(expect.objectContaining({ code: 'ERR_SESSION_OPTION', message: expect.stringMatching(message) }))
   })
@@ -94,7 +94,7 @@ describe('in a request', () => {
     const visitor = new Visitor(createSessions({ sweepEvery: 'never', cookie: { name: 'shop' } }))
     await visitor.visit((session) => session.set('a', 1))
     const { setCookies } = await visitor.visit((session) => {
-      expect(() => session.cookie.set({ path: 'x' })).toThrow(/begins with a slash/)
+      expect(() => session.cookie.set({ path: 'x' })).toThrow(/Begin it with a slash/)
       expect(() => session.cookie.set({ colour: 'red' })).toThrow(/no setting "colour"/)
       session.cookie.set({ path: '/app' })
       session.cookie.set({ maxAge: 60 })

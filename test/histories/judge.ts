@@ -28,8 +28,8 @@ const END = Infinity
  * goes from one change to the next until it ends. Throws at what no such order explains.
  */
 export function judge(story: Story): void {
-  for (const [id, rest] of story.rest) judgeRest(new Account(id, story), rest, story)
   for (const deed of story.deeds) judgeDeed(deed, story)
+  for (const [id, rest] of story.rest) judgeRest(new Account(id, story), rest, story)
 }
 
 function judgeDeed(deed: Deed, story: Story): void {
@@ -93,15 +93,21 @@ class Account {
     return this.#changes.filter(({ took }) => took.includes(message))
   }
 
-  /** Something that ended it was acknowledged before this tick, or its own deadline has passed whichever of them counts. */
+  /** Something that ended it was acknowledged before this tick, or its own deadline has passed whichever of them counts, those under way as well. */
   hasEnded(tick: number, now: number): boolean {
     if (this.hasEndedBefore(tick)) return true
-    const deadlines = this.#latest(this.#changes.filter(({ plan }) => plan.name === 'expire'), tick, tick)
+    const expiries = this.#changes.filter(({ plan }) => plan.name === 'expire')
+    const deadlines = expiries.filter((deed) => deed.acted < tick && !expiries.some((other) => other.called >= deed.ended && other.ended <= tick))
     return deadlines.some(({ ended }) => ended <= tick) && deadlines.every(({ wrote }) => Number(wrote) <= now)
   }
 
+  /** Something that ended it was acknowledged before this tick, or somebody who came with its newest token was told that it has ended. */
   hasEndedBefore(tick: number): boolean {
-    return this.#deeds.some((deed) => deed.ended <= tick && this.#ends(deed))
+    return this.#deeds.some((deed) => deed.ended <= tick && (this.#ends(deed) || this.#missed(deed)))
+  }
+
+  #missed({ token, saw, acted }: Deed): boolean {
+    return token !== undefined && saw === undefined && idOf(token) === this.id && !this.mayHaveRotated(token, acted)
   }
 
   /** Something that could end it had begun before this tick. */

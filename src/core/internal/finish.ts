@@ -34,7 +34,7 @@ export function finish(life: Life, { status = 200, failed = false }: Outcome): A
 }
 
 function committed(life: Life, result: unknown): Awaitable<void> {
-  if (result === 'gone' && life.core.settings.onGone === 'fail') throw new SessionError('ERR_SESSION_GONE', 'The session ended or its token was replaced while this request ran, so its changes were not stored. Repeat the request.')
+  if (result === 'gone' && life.core.settings.onGone === 'fail') throw new SessionError('ERR_SESSION_GONE', 'The session ended or got a new token meanwhile, so nothing was stored. Repeat the request.')
   return sealAfterHook(life)
 }
 
@@ -76,7 +76,7 @@ function mustStayUnsaved(life: Life): boolean {
 
 function leaveUnsaved(life: Life): Awaitable<unknown> {
   if (process.env['NODE_ENV'] === 'development') {
-    throw new SessionError('ERR_SESSION_USAGE', 'The response is publicly cacheable, so it cannot carry the cookie of a new session. Answer with Cache-Control: private, or do not write to the session.')
+    throw new SessionError('ERR_SESSION_USAGE', 'The response is publicly cacheable, so it cannot carry the cookie of a new session. Answer with Cache-Control: private, or write nothing.')
   }
   const { replaces } = life
   life.discard()

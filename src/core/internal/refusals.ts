@@ -1,11 +1,11 @@
 import { SessionError } from '../errors.ts'
 
 export function late(what: string): SessionError {
-  return new SessionError('ERR_SESSION_LATE', `It is too late to ${what}: the head of the response has left, so no cookie can be sent. Do it before the first byte.`)
+  return new SessionError('ERR_SESSION_LATE', `It is too late to ${what}: the head of the response has left. Do it before the first byte.`)
 }
 
 export function notLoaded(): SessionError {
-  return new SessionError('ERR_SESSION_NOT_LOADED', 'The session is not loaded: it is read lazily, or it was released. Call `await session.load()` first.')
+  return new SessionError('ERR_SESSION_NOT_LOADED', 'The session is not loaded: it is lazy, or was released. Call `await session.load()` first.')
 }
 
 export function contended(): SessionError {
@@ -17,7 +17,7 @@ export function idTaken(): SessionError {
 }
 
 export function unsupportedUpdate(): SessionError {
-  return new SessionError('ERR_SESSION_UNSUPPORTED', 'session.update cannot be atomic here: the visitor keeps the session, and the last cookie wins. Use set, or choose a store on the server.')
+  return new SessionError('ERR_SESSION_UNSUPPORTED', 'session.update cannot be atomic where the visitor keeps the session. Use set, or a store on the server.')
 }
 
 export function unread(): SessionError {

@@ -1,7 +1,7 @@
 import { expiryReason } from '../deadlines.ts'
 import { isSessionError } from '../errors.ts'
 import { endedBecause, type EndedBecause } from '../events.ts'
-import { isLive, type SessionRecord } from '../record.ts'
+import { isLive, type EndReason, type SessionRecord } from '../record.ts'
 import type { Awaitable } from '../store.ts'
 import { hashSecret, sameHash, type Token } from '../token.ts'
 import type { Exchange, Transport } from '../transport.ts'
@@ -38,8 +38,8 @@ export function examine(core: Core, store: StoreGuard, offer: Offer, fresh: bool
   } catch (error) {
     return unreadable(core, offer, error)
   }
-  if (isPromise(answer)) return answer.then((record) => judge(core, offer, record), (error: unknown) => unreadable(core, offer, error))
-  return judge(core, offer, answer)
+  if (isPromise(answer)) return answer.then((record) => judge(core, store, offer, record), (error: unknown) => unreadable(core, offer, error))
+  return judge(core, store, offer, answer)
 }
 
 // A stored thing that is not a record must not lock its visitor out: it counts as gone.
@@ -49,12 +49,12 @@ function unreadable(core: Core, offer: Offer, error: unknown): Finding {
   return { kind: 'past', offer, because: 'unknown' }
 }
 
-function judge(core: Core, offer: Offer, record: SessionRecord | undefined): Finding {
+function judge(core: Core, store: StoreGuard, offer: Offer, record: SessionRecord | undefined): Awaitable<Finding> {
   if (record === undefined) return unknown(core, offer, 'unknown')
   const tokenHash = hashSecret(offer.token.secret)
   const now = core.now()
   if (sameHash(record.tokenHash, tokenHash)) {
-    if (!isLive(record, now)) return past(core, offer, record)
+    if (!isLive(record, now)) return past(core, store, offer, record)
     core.settings.guessing.fits(offer.exchange)
     if (core.settings.counts?.(record) === false) return { kind: 'past', offer, because: 'revoked' }
     return { kind: 'live', offer, record, tokenHash }
@@ -65,14 +65,25 @@ function judge(core: Core, offer: Offer, record: SessionRecord | undefined): Fin
   return { kind: 'superseded', offer }
 }
 
-function past(core: Core, offer: Offer, record: SessionRecord): Finding {
+function past(core: Core, store: StoreGuard, offer: Offer, record: SessionRecord): Awaitable<Finding> {
   if (record.ended !== undefined) {
     core.events.emit('unknown-token', { id: offer.token.id, reason: 'ended' })
     return { kind: 'past', offer, because: endedBecause(record.ended.because) }
   }
   const because = expiryReason(record, startedAt(record), core.settings.deadlines)
-  core.events.emit('expire', { id: offer.token.id, reason: because })
-  return { kind: 'past', offer, because: endedBecause(because) }
+  const { id } = offer.token
+  core.events.emit('expire', { id, reason: because })
+  return endForGood(core, store, id, because).then(() => ({ kind: 'past', offer, because: endedBecause(because) }))
+}
+
+// A commit that was under way when the deadline passed may still move it; but whoever was told that the session has ended must not meet it again.
+async function endForGood(core: Core, store: StoreGuard, id: string, because: EndReason): Promise<void> {
+  try {
+    await store.end(id, because, core.now())
+    core.onEnded(id)
+  } catch (error) {
+    core.events.emit('error', { id, error })
+  }
 }
 
 /** When the record's session began: with its creation, or with the latest login. */

@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { faultsOf, scoresOf, subjects, type Servers, type Subject } from '../bench/scorecard/subjects.ts'
+import { needsMariadb, startMariadb } from './servers/mariadb.ts'
+import { needsMemcached, startMemcached } from './servers/memcached.ts'
 import { needsRedis, startRedis, type RedisServer } from './servers/redis.ts'
 import { describeWithServer } from './servers/suite.ts'
 
@@ -10,7 +12,7 @@ function subject(name: string, store: string): Subject {
   return found
 }
 
-const without: Servers = { redis: undefined, postgres: undefined }
+const without: Servers = { redis: undefined, postgres: undefined, mysql: undefined, memcached: undefined }
 
 describe('the score card', () => {
   it.each([['Sojourn, node', 'memory'], ['Sojourn, fastify', 'sqlite'], ['Sojourn, hono', 'file']])('of %s with %s has no fault', async (name, store) => {
@@ -42,3 +44,25 @@ describeWithServer('the score card with Redis', needsRedis, (binary) => {
     expect(one.expected).toEqual(['lost updates', 'undone logouts'])
   })
 })
+
+describeWithServer('the score card with MariaDB', needsMariadb, (binary) => {
+  it('of its store has no fault', async () => {
+    const server = await startMariadb(binary)
+    await assertFaultless('mysql', { ...without, mysql: server.url })
+    await server.stop()
+  })
+})
+
+describeWithServer('the score card with memcached', needsMemcached, (binary) => {
+  it('of its store has no fault', async () => {
+    const server = await startMemcached(binary)
+    await assertFaultless('memcached', { ...without, memcached: server.address })
+    await server.stop()
+  })
+})
+
+async function assertFaultless(store: string, servers: Servers): Promise<void> {
+  const scores = await scoresOf(subject('Sojourn, node', store), servers)
+  expect(faultsOf(scores)).toEqual([])
+  expect(scores.reduce((sum, { of }) => sum + of, 0)).toBe(102)
+}

@@ -17,7 +17,7 @@ an empty cell: there was nothing to try, since nothing is saved outside of the c
 
 ### Sojourn: every adapter with every atomic store
 
-Faults of all kinds together, of all attempts.
+Faults of all kinds together, of all attempts. The server of \`mysql\` is MariaDB.
 
 ${atomicTable(of('atomic'))}
 

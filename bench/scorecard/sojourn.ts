@@ -8,6 +8,8 @@ import fastify from 'fastify'
 import { H3, toNodeHandler } from 'h3'
 import { Hono } from 'hono'
 import Koa from 'koa'
+import { Memcache } from 'memcache'
+import { createPool } from 'mysql2/promise'
 import { Pool } from 'pg'
 import { createClient } from 'redis'
 import { createSessions, memoryStore, Session, type ExchangeStore, type Sessions, type Store } from 'sojourn'
@@ -22,6 +24,8 @@ import { cacheStore } from 'sojourn/stores/cache'
 import { cookieStore } from 'sojourn/stores/cookie'
 import { expressStore } from 'sojourn/stores/express'
 import { fileStore } from 'sojourn/stores/file'
+import { memcachedStore } from 'sojourn/stores/memcached'
+import { mysqlStore } from 'sojourn/stores/mysql'
 import { postgresStore } from 'sojourn/stores/postgres'
 import { redisStore } from 'sojourn/stores/redis'
 import { simpleStore } from 'sojourn/stores/simple'
@@ -47,6 +51,8 @@ async function storeOf(name: StoreName, place: string): Promise<Store | Exchange
     case 'sqlite': return holding(sqliteStore(place), 'create', 'patch')
     case 'file': return holding(fileStore(place), 'create', 'patch')
     case 'postgres': return holding(await postgresAt(place), 'create', 'patch')
+    case 'mysql': return holding(await mysqlAt(place), 'create', 'patch')
+    case 'memcached': return holding(memcachedStore(new Memcache(place)), 'create', 'patch')
     case 'redis': return holding(redisStore(await redisAt(place)), 'create', 'patch')
     case 'cache': return cacheStore(await redisCache(place), { ttl: 'milliseconds' })
     case 'express': return expressStore(holding(new RedisStore({ client: await redisAt(place) }), 'set'))
@@ -57,6 +63,12 @@ async function storeOf(name: StoreName, place: string): Promise<Store | Exchange
 
 async function postgresAt(url: string): Promise<Store> {
   const store = postgresStore(new Pool({ connectionString: url, max: 16 }))
+  await store.createTable()
+  return store
+}
+
+async function mysqlAt(url: string): Promise<Store> {
+  const store = mysqlStore(createPool({ uri: url, connectionLimit: 16 }))
   await store.createTable()
   return store
 }

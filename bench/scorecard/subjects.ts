@@ -9,6 +9,8 @@ import { startApp } from './processes.ts'
 export interface Servers {
   readonly redis: string | undefined
   readonly postgres: string | undefined
+  readonly mysql: string | undefined
+  readonly memcached: string | undefined
 }
 
 /** What gets a card. */
@@ -27,6 +29,9 @@ export interface Subject {
 }
 
 const benchFolder = dirname(import.meta.dirname)
+
+/** Which server a store of Sojourn works with. */
+const NEEDS: Readonly<Partial<Record<StoreName, keyof Servers>>> = { postgres: 'postgres', mysql: 'mysql', memcached: 'memcached', redis: 'redis', cache: 'redis', express: 'redis', simple: 'redis' }
 
 /** What docs/stores/cache.md says that two processes can lose. */
 const BETWEEN_PROCESSES: readonly RaceFault[] = ['lost updates', 'undone logouts']
@@ -55,7 +60,7 @@ export const subjects: readonly Subject[] = [
 ]
 
 function sojourn(adapter: string, store: StoreName, options: Pick<Subject, 'group'> & Partial<Subject>): Subject {
-  const needs = store === 'postgres' ? 'postgres' : ['redis', 'cache', 'express', 'simple'].includes(store) ? 'redis' : undefined
+  const needs = NEEDS[store]
   return { name: `Sojourn, ${adapter}`, store, ...(needs !== undefined && { needs }), program: [join(benchFolder, 'scorecard', 'sojourn.ts'), adapter, store], holdsSaves: store !== 'cookie', ...options }
 }
 

@@ -3,9 +3,13 @@ import { DatabaseSync } from 'node:sqlite'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
+import { isSessionError } from '../../src/core/errors.ts'
+import { createSessions } from '../../src/index.ts'
 import { fileStore } from '../../src/stores/file.ts'
 import { sqliteStore } from '../../src/stores/sqlite.ts'
+import { movableClock } from '../../src/testing/clock.ts'
 import { cookieOf, post } from '../attacks/site.ts'
+import { Visitor } from '../internal/visitor.ts'
 import { failures, FRESH, holds, openShop, type Shop } from './shop.ts'
 
 const cleanups: (() => unknown)[] = []
@@ -109,5 +113,41 @@ describe('an SQLite database', () => {
     const again = await openShop(sqliteStore(path))
     expect([(await again.ask('/get', { cookie: shop.cookie })).body, await again.get()]).toEqual([FRESH, holds(1)])
     await again.close()
+  })
+})
+
+describe('the mark that revokeAll leaves', () => {
+  async function marked() {
+    const path = join(newFolder(), 'sessions.db')
+    const clock = movableClock()
+    const sessions = createSessions({ store: sqliteStore(path), clock, sweepEvery: 'never' })
+    cleanups.push(() => sessions.close())
+    await sessions.revokeAll('ada')
+    return {
+      clock, sessions,
+      damage() {
+        const handle = new DatabaseSync(path)
+        handle.exec(`UPDATE sojourn_sessions SET record = 'none' WHERE record LIKE '%"tokenHash":""%'`)
+        handle.close()
+      },
+      async login(owner: string) {
+        return new Visitor(sessions).visit((session) => session.login(owner)).then(({ result }) => result, (error: unknown) => (isSessionError(error) ? error.code : error))
+      },
+    }
+  }
+
+  it('damaged: logins of its owner fail, nobody else’s, until it is past and swept, or written anew by revokeAll', async () => {
+    const { clock, sessions, damage, login } = await marked()
+    damage()
+    expect([await login('ada'), await login('grace')]).toEqual(['ERR_SESSION_UNREADABLE', 'ok'])
+    clock.advance('14 minutes')
+    expect([await sessions.sweep(), await login('ada')]).toEqual([0, 'ERR_SESSION_UNREADABLE'])
+    clock.advance('1 minute')
+    expect([await sessions.sweep(), await login('ada')]).toEqual([1, 'ok'])
+    await sessions.revokeAll('ada')
+    damage()
+    expect(await login('ada')).toBe('ERR_SESSION_UNREADABLE')
+    await sessions.revokeAll('ada')
+    expect(await login('ada')).toBe('ok')
   })
 })

@@ -1,3 +1,4 @@
+import { runInNewContext } from 'node:vm'
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { decodeValue, encodeValue, standardCodec } from './codec.ts'
@@ -5,6 +6,8 @@ import { decodeValue, encodeValue, standardCodec } from './codec.ts'
 class Point {
   readonly x = 1
 }
+
+const unnamed = (): unknown => () => 1
 
 const circle: Record<string, unknown> = { x: 1 }
 circle['self'] = circle
@@ -36,6 +39,53 @@ describe('the standard codec', () => {
     let deep: unknown = 1
     for (let n = 0; n < 10_000; n += 1) deep = [deep]
     expect(() => standardCodec.encode(deep, { id: 'i', key: 'd:deep' })).toThrow(/200 levels/)
+  })
+
+  it.each<[string, unknown, string]>([
+    ['this value: it is a function', () => 1, ''], ['this value: it is a symbol', Symbol('x'), ''], ['this value: it is an instance of Point', new Point(), ''],
+    ['the part at cart: it is a function', () => 1, 'd:cart'], ['the part at cart.list[1].f: it is a symbol', { list: [1, { f: Symbol('x') }] }, 'd:cart'], ['the part at a:b: it is a symbol', Symbol('x'), 'd:a:b'],
+    ['the part at cart.k: it is a function', new Map([['k', () => 1]]), 'd:cart'], ['the part at cart.value: it is a function', new Map([[1, () => 1]]), 'd:cart'], ['the part at cart.key: it is a function', new Map([[() => 1, 1]]), 'd:cart'],
+    ['the part at cart.item: it is a function', new Set([() => 1]), 'd:cart'],
+    ['the part at cart.x: it is an instance of an unnamed class', { x: Object.create({ constructor: unnamed() }) }, 'd:cart'], ['the part at cart: it is an instance of an unnamed class', Object.create(Object.create(null)), 'd:cart'],
+    ['the part at cart: it is an instance of an unnamed class', Object.create({ constructor: 'text', name: 'Fake' }), 'd:cart'],
+    ['the part at cart: it has a property whose name is a symbol', { [Symbol('s')]: 1 }, 'd:cart'],
+    [`the part at ${'k'.repeat(200)}: it is a function`, { a: () => 1 }, `d:${'k'.repeat(250)}`],
+  ])('refuses in words: %s', (text, value, key) => {
+    const encode = (): string => (key === '' ? encodeValue(value) : standardCodec.encode(value, { id: 'i', key }))
+    expect(encode).toThrow(expect.objectContaining({ code: 'ERR_SESSION_VALUE', message: `The session cannot keep ${text}. Keep plain data, Date, Map, Set, BigInt, URL or typed arrays.` }))
+  })
+
+  it('tells with its cause what only the serialiser stumbles over', () => {
+    let reads = 0
+    const value = { d: new Date(0), get shy(): number { if ((reads += 1) > 1) throw new Error('not twice'); return 1 } }
+    expect(() => standardCodec.encode(value, { id: 'i', key: 'd:cart' })).toThrow(expect.objectContaining({ code: 'ERR_SESSION_VALUE', message: expect.stringContaining('the part at cart: it cannot be serialised'), cause: expect.objectContaining({ message: 'not twice' }) }))
+  })
+
+  it('keeps 200 levels and no more', () => {
+    const nested = (levels: number): unknown => (levels === 0 ? 1 : [nested(levels - 1)])
+    expect(decodeValue(standardCodec.encode(nested(200), { id: 'i', key: 'd:deep' }))).toEqual(nested(200))
+    expect(() => standardCodec.encode(nested(201), { id: 'i', key: 'd:deep' })).toThrow(/200 levels/)
+  })
+
+  it('keeps 10,000 empty places and no more', () => {
+    expect(decodeValue(encodeValue(Array(10_000)))).toHaveLength(10_000)
+    expect(() => encodeValue(Array(10_001))).toThrow(/more than 10000 empty places/)
+    expect(() => encodeValue([Array(6000), Array(6000)])).toThrow(/more than 10000 empty places/)
+  })
+
+  it('takes objects without a prototype and those of another realm for plain ones', () => {
+    expect(encodeValue(Object.assign(Object.create(null), { a: 1 }))).toBe('{"a":1}')
+    expect(encodeValue(runInNewContext('({ a: [1] })'))).toBe('{"a":[1]}')
+    expect(() => encodeValue(Object.create({ isPrototypeOf: 1 }))).toThrow(/an instance of Object/)
+    expect(() => encodeValue(Object.create(Object.assign(Object.create({}), { isPrototypeOf: 1 })))).toThrow(/an instance of Object/)
+  })
+
+  it.each(['""', '"a"', '"\\""', '"a\\\\"', '"\\u00e9"', '"ä"', '"\ud800"'])('reads %s as JSON does', (text) => {
+    expect(decodeValue(text)).toBe(JSON.parse(text))
+  })
+
+  it.each(['', '"', 'a"', '"a', '"a"b', '"a"b"', '"\\"', '~', '~[', 'no JSON'])('says of %j that no codec makes it, and quotes nothing', (text) => {
+    expect(() => decodeValue(text)).toThrow(expect.objectContaining({ code: 'ERR_SESSION_UNREADABLE', message: 'A stored entry is no text that the codec makes. It is treated as absent.' }))
   })
 
   it('brings back any plain data', () => {

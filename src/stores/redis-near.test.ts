@@ -1,11 +1,14 @@
+import type { EventEmitter } from 'node:events'
 import { readFileSync } from 'node:fs'
-import { createClient, createCluster } from 'redis'
+import { BasicClientSideCache, createClient, createCluster } from 'redis'
 import { createClient as createClient5 } from 'redis5'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { startProxy } from '../../test/servers/proxy.ts'
+import { Visitor } from '../../test/internal/visitor.ts'
+import { startProxy, type Proxy } from '../../test/servers/proxy.ts'
 import { connectRedis, freshPrefix, nodeRedis, urlOf, type ConnectedClient } from '../../test/servers/redis-clients.ts'
 import { commandsDuring, needsRedis, startRedis, type RedisServer } from '../../test/servers/redis.ts'
 import { describeWithServer } from '../../test/servers/suite.ts'
+import { createSessions } from '../index.ts'
 import { makeEntries, NEVER, type SessionRecord } from '../core/record.ts'
 import type { Store } from '../core/store.ts'
 import { redisStore } from './redis.ts'
@@ -28,6 +31,15 @@ describe('nearCache', () => {
   it('is taken with a ttl of up to a second', () => {
     expect(() => redisStore(cached(1000), { nearCache: true })).not.toThrow()
   })
+
+  it('leaves errors of the connection to the application, and its listeners with the client no longer than until it is closed', async () => {
+    const client = cached(1000)
+    const counts = (): number[] => [...['error', 'end', 'reconnecting', 'ready'].map((event) => client.listenerCount(event)), client.clientSideCache?.listenerCount('invalidate') ?? -1]
+    const store = redisStore(client, { nearCache: true })
+    expect(counts()).toEqual([0, 1, 1, 1, 1])
+    await store.close?.()
+    expect(counts()).toEqual([0, 0, 0, 0, 0])
+  })
 })
 
 describeWithServer('redisStore with a near cache', needsRedis, (binary) => {
@@ -36,20 +48,43 @@ describeWithServer('redisStore with a near cache', needsRedis, (binary) => {
   afterAll(() => server.stop())
 
   const clients = {
-    'node-redis': (port: number, ttl: number) => nodeRedis(createClient({ url: urlOf({ ports: [port], password: server.password }), clientSideCache: { ttl, maxEntries: 1000 } })),
-    'node-redis 5': (port: number, ttl: number) => nodeRedis(createClient5({ RESP: 3, url: urlOf({ ports: [port], password: server.password }), clientSideCache: { ttl, maxEntries: 1000 } })),
+    'node-redis': (port: number, ttl: number, maxEntries: number) => createClient({ url: urlOf({ ports: [port], password: server.password }), clientSideCache: { ttl, maxEntries } }),
+    'node-redis 5': (port: number, ttl: number, maxEntries: number) => createClient5({ RESP: 3, url: urlOf({ ports: [port], password: server.password }), clientSideCache: { ttl, maxEntries } }),
+    'node-redis without notices of its own writes': (port: number, ttl: number, maxEntries: number) => createClient({ url: urlOf({ ports: [port], password: server.password }), clientSideCache: new NoLoop({ ttl, maxEntries }) }),
   } as const
 
+  interface Both {
+    readonly near: Store
+    readonly far: Store
+    readonly client: ReturnType<(typeof clients)[keyof typeof clients]>
+    readonly prefix: string
+  }
+
   /** A store with a near cache, and another without, on the same data. */
-  async function withBoth(kind: keyof typeof clients, body: (at: { near: Store; far: Store; prefix: string }) => Promise<void>, { port = server.port, ttl = 1000 } = {}): Promise<void> {
-    const connected: ConnectedClient[] = [await clients[kind](port, ttl), await connectRedis('ioredis', 'single', { ports: [server.port], password: server.password })]
+  async function withBoth(kind: keyof typeof clients, body: (at: Both) => Promise<void>, { port = server.port, ttl = 1000, maxEntries = 1000 } = {}): Promise<void> {
+    const client = clients[kind](port, ttl, maxEntries)
+    const connected: ConnectedClient[] = [await nodeRedis(client), await connectRedis('ioredis', 'single', { ports: [server.port], password: server.password })]
     const prefix = freshPrefix()
-    const [near, far] = connected.map(({ client }, n) => redisStore(client, { prefix, nearCache: n === 0 }))
+    const [near, far] = connected.map((each, n) => redisStore(each.client, { prefix, nearCache: n === 0 }))
     try {
-      if (near !== undefined && far !== undefined) await body({ near, far, prefix })
+      if (near !== undefined && far !== undefined) await body({ near, far, client, prefix })
     } finally {
       for (const { close } of connected) await close()
     }
+  }
+
+  /** The same, the store with the near cache behind a proxy. */
+  async function withProxy(kind: keyof typeof clients, body: (at: Both & { proxy: Proxy }) => Promise<void>, ttl = 1000): Promise<void> {
+    const proxy = await startProxy(server.port)
+    try {
+      await withBoth(kind, (at) => body({ ...at, proxy }), { port: proxy.port, ttl })
+    } finally {
+      await proxy.stop()
+    }
+  }
+
+  function emitted(emitter: EventEmitter | undefined, event: string): Promise<void> {
+    return new Promise((resolve) => emitter?.once(event, () => resolve()))
   }
 
   describe.each(['node-redis', 'node-redis 5'] as const)('through %s', (kind) => {
@@ -85,6 +120,112 @@ describeWithServer('redisStore with a near cache', needsRedis, (binary) => {
         }
         await near.end('id', 'destroyed', NOW)
         expect((await near.read('id'))?.ended).toBeDefined()
+        expect(await near.create('id', { ...newRecord(), createdAt: NOW + 120_000, nonce: 'again' })).toBe(true)
+        expect((await near.read('id'))?.nonce).toBe('again')
+      })
+    })
+
+    it('answers what it has kept at once, and keeps the answer of one of several reads', async () => {
+      await withBoth(kind, async ({ near, prefix }) => {
+        await near.create('id', newRecord())
+        const commands = await commandsDuring(server, prefix, async () => {
+          await Promise.all(Array.from({ length: 5 }, () => near.read('id')))
+          expect(near.read('id')).toEqual(newRecord())
+        })
+        expect(commands).toEqual(Array.from({ length: 5 }, () => 'HGETALL'))
+      })
+    })
+
+    it('hears of a change made elsewhere', async () => {
+      await withBoth(kind, async ({ near, far, client }) => {
+        await near.create('id', newRecord())
+        await near.read('id')
+        const told = emitted(client.clientSideCache, 'invalidate')
+        await far.patch('id', { now: NOW, nonce: 'far', set: [['d:a', '2']] })
+        await told
+        expect((await near.read('id'))?.nonce).toBe('far')
+      })
+    })
+
+    it('drops everything when it is told that anything may have changed', async () => {
+      await withBoth(kind, async ({ near, client, prefix }) => {
+        for (const id of ['one', 'two']) {
+          await near.create(id, newRecord())
+          await near.read(id)
+        }
+        const commands = await commandsDuring(server, prefix, async () => {
+          client.clientSideCache?.invalidate(null)
+          for (const id of ['one', 'two']) await near.read(id)
+        })
+        expect(commands).toEqual(['HGETALL', 'HGETALL'])
+      })
+    })
+
+    it('keeps no answer that a change elsewhere overtook', async () => {
+      await withProxy(kind, async ({ near, far, proxy }) => {
+        await far.create('id', newRecord())
+        const answered = proxy.hold()
+        const reading = near.read('id')
+        await answered
+        const told = proxy.hold()
+        await far.patch('id', { now: NOW, nonce: 'far', set: [['d:a', '2']] })
+        await told
+        proxy.release()
+        expect((await reading)?.nonce).toBe('made')
+        expect((await near.read('id'))?.nonce).toBe('far')
+      })
+    })
+
+    it('answers nothing while the connection is broken, and nothing old when it is back', async () => {
+      await withProxy(kind, async ({ near, far, client, proxy }) => {
+        await far.create('id', newRecord())
+        await near.read('id')
+        const [broken, back] = [emitted(client, 'reconnecting'), emitted(client, 'ready')]
+        proxy.cut()
+        await broken
+        await expect((async () => near.read('id'))()).rejects.toMatchObject({ code: 'ERR_SESSION_STORE', outcome: 'none' })
+        await far.patch('id', { now: NOW, nonce: 'far', set: [['d:a', '2']] })
+        await back
+        expect((await near.read('id'))?.nonce).toBe('far')
+      })
+    })
+
+    it('keeps as many sessions as the client allows, the latest', async () => {
+      await withBoth(kind, async ({ near, prefix }) => {
+        const ids = Array.from({ length: 30 }, (_, n) => `id-${n}`)
+        for (const id of ids) {
+          await near.create(id, newRecord())
+          await near.read(id)
+        }
+        const commands = await commandsDuring(server, prefix, async () => {
+          for (const id of ids.slice(-10)) expect(near.read(id)).toEqual(newRecord())
+          await near.read('id-19')
+        })
+        expect(commands).toEqual(['HGETALL'])
+      }, { maxEntries: 10 })
+    })
+
+    it('does not keep that there is no session', async () => {
+      await withBoth(kind, async ({ near, prefix }) => {
+        const commands = await commandsDuring(server, prefix, async () => {
+          for (let n = 0; n < 3; n += 1) expect(await near.read('none')).toBeUndefined()
+        })
+        expect(commands).toEqual(['HGETALL', 'HGETALL', 'HGETALL'])
+      })
+    })
+
+    it('keeps nothing once it is closed, and again when it is opened', async () => {
+      await withBoth(kind, async ({ near, prefix }) => {
+        await near.create('id', newRecord())
+        await near.read('id')
+        await near.close?.()
+        const readTwice = async (): Promise<void> => {
+          await near.read('id')
+          await near.read('id')
+        }
+        expect(await commandsDuring(server, prefix, readTwice)).toEqual(['HGETALL', 'HGETALL'])
+        await near.open?.()
+        expect(await commandsDuring(server, prefix, readTwice)).toEqual(['HGETALL'])
       })
     })
 
@@ -106,8 +247,7 @@ describeWithServer('redisStore with a near cache', needsRedis, (binary) => {
     })
 
     it('trusts its cache no longer than the ttl when it cannot hear the server any more', async () => {
-      const proxy = await startProxy(server.port)
-      await withBoth(kind, async ({ near, far }) => {
+      await withProxy(kind, async ({ near, far, proxy }) => {
         await far.create('id', newRecord())
         await near.read('id')
         proxy.freeze()
@@ -118,11 +258,65 @@ describeWithServer('redisStore with a near cache', needsRedis, (binary) => {
         while (await read().then(() => true, () => false)) await new Promise((resolve) => setImmediate(resolve))
         expect(performance.now() - frozen).toBeLessThan(1000)
         proxy.cut()
-      }, { port: proxy.port, ttl: 300 })
-      await proxy.stop()
+      }, 300)
+    })
+  })
+
+  it('answers no read from before a write of its own that is under way', async () => {
+    await withProxy('node-redis without notices of its own writes', async ({ near, proxy }) => {
+      await near.create('id', newRecord())
+      await near.read('id')
+      const answered = proxy.hold()
+      const writing = near.patch('id', { now: NOW, nonce: 'near', set: [['d:a', '2']] })
+      await answered
+      const reading = near.read('id')
+      proxy.release()
+      expect([(await reading)?.nonce, (await writing).status]).toEqual(['near', 'ok'])
+    })
+  })
+
+  it('keeps no answer to a read between the two attempts of a write of its own', async () => {
+    await withBoth('node-redis without notices of its own writes', async ({ near }) => {
+      await near.create('id', newRecord())
+      await server.ask('SCRIPT', 'FLUSH')
+      // The server does not know the script any more, answers the read, and then gets the script as text.
+      const writing = near.end('id', 'destroyed', NOW)
+      expect((await near.read('id'))?.ended).toBeUndefined()
+      expect(await writing).toBe(true)
+      expect((await near.read('id'))?.ended).toBeDefined()
+    })
+  })
+
+  it('keeps what no request can change', async () => {
+    await withBoth('node-redis', async ({ near, prefix }) => {
+      const sessions = createSessions<{ cart: string[] }>({ store: near })
+      const visitor = new Visitor(sessions)
+      await visitor.visit((session) => session.set('cart', ['tea']))
+      await visitor.visit((session) => session.get('cart'))
+      const commands = await commandsDuring(server, prefix, async () => {
+        await visitor.visit((session) => {
+          session.get('cart')?.push('jam')
+          session.set('cart', [])
+          session.clear()
+          session.discard()
+        })
+        expect((await visitor.visit((session) => session.get('cart'))).result).toEqual(['tea'])
+      })
+      expect(commands).toEqual([])
+      const id = visitor.token?.split('.')[0] ?? ''
+      const record = await near.read(id)
+      for (const part of [record, record?.entries, record?.index]) expect(Object.isFrozen(part)).toBe(true)
+      await sessions.close()
     })
   })
 })
+
+/** Does as if the server told nobody of their own changes. */
+class NoLoop extends BasicClientSideCache {
+  override trackingOn(): string[] {
+    return ['CLIENT', 'TRACKING', 'ON', 'NOLOOP']
+  }
+}
 
 describeWithServer('redisStore that watches', needsRedis, (binary) => {
   it.each(['node-redis', 'ioredis'] as const)('hears of an end that was published while its connection was broken, through %s', async (kind) => {

@@ -1,13 +1,14 @@
 import { isSessionError, SessionError } from '../core/errors.ts'
 import { GONE, type Patch, type PatchResult } from '../core/patch.ts'
 import { NEVER, TOMBSTONE_AGE_MS, type EndReason, type SessionId, type SessionRecord } from '../core/record.ts'
-import type { PatchOptions, ReadOptions, Store, SweepRequest } from '../core/store.ts'
+import type { Awaitable, PatchOptions, ReadOptions, Store, SweepRequest } from '../core/store.ts'
 import { escapeText } from './internal/escape.ts'
-import { RedisCaller, untilAborted, type RunOptions } from './internal/redis-caller.ts'
+import { RedisCaller, untilAborted, type Answer, type RunOptions } from './internal/redis-caller.ts'
 import { failed, linkTo, whenReady, type RedisClient, type RedisLink } from './internal/redis-client.ts'
 import { listenForEnds, type EndsListener, type RedisSubscriber } from './internal/redis-ends.ts'
+import { NearRecords } from './internal/redis-near.ts'
 import { entryField, fieldsOf, millisecondsToKeep, recordFromReply, replyText } from './internal/redis-record.ts'
-import { CREATE, END, INDEX, PATCH, SWEEP, UNINDEX } from './internal/redis-scripts.ts'
+import { CREATE, END, INDEX, PATCH, SWEEP, UNINDEX, type RedisScript } from './internal/redis-scripts.ts'
 import { checkServer } from './internal/redis-server.ts'
 
 export type { RedisClient } from './internal/redis-client.ts'
@@ -30,8 +31,8 @@ export interface RedisStoreOptions {
   /** Seconds to wait for them. 1 by default. */
   readonly replicaTimeout?: number
   /**
-   * Reads may be answered by the client-side cache of a single node-redis client, whose ttl must be at most
-   * one second. A session that ends elsewhere may seem live for that long. Off by default.
+   * Sessions that were read lately are kept in this process, as long as the ttl of the client-side cache of a single
+   * node-redis client says, a second at most. One that ends elsewhere may seem live for that long. Off by default.
    */
   readonly nearCache?: boolean
   /** A connection of its own, of the same package as the client, on which to hear of ends elsewhere. Without it there is no `watch`. */
@@ -64,8 +65,9 @@ function option(name: string, what: string): SessionError {
 /** Milliseconds that a term of the index stays after its deadline: more than any two clocks differ. */
 const INDEX_STAY_MS = 86_400_000
 
-/** Milliseconds a near cache may keep an answer. */
+/** Milliseconds a near cache may keep an answer, and the answers it keeps where the client sets no limit. */
 const NEAR_TTL_MS = 1000
+const NEAR_ENTRIES = 10_000
 
 /** Milliseconds in which `open` connects and looks at the servers. Requests wait for it. */
 const OPEN_MS = 2000
@@ -85,6 +87,7 @@ class RedisStore implements Store {
   readonly #link: RedisLink
   readonly #caller: RedisCaller
   readonly #settings: Settings
+  readonly #near: NearRecords | undefined
   readonly #ends: EndsListener | undefined
   readonly watch?: (id: SessionId, onEnd: () => void) => () => void
   #pass: Pass | undefined
@@ -93,7 +96,8 @@ class RedisStore implements Store {
     this.#link = link
     this.#settings = settings
     this.#caller = new RedisCaller(link, settings)
-    if (settings.nearCache) checkNearCache(link)
+    this.#near = settings.nearCache ? nearRecordsOf(link) : undefined
+    this.#near?.open()
     if (settings.watch === undefined) return
     const ends = listenForEnds(settings.watch, this.#channel(), async (id) => isOver(await this.read(id, { fresh: true })))
     this.#ends = ends
@@ -112,26 +116,42 @@ class RedisStore implements Store {
   async #prepare(signal: AbortSignal): Promise<void> {
     await whenReady(this.#link, signal)
     for (const send of await this.#link.primaries()) await checkServer(send, this.#settings.eviction)
+    this.#near?.open()
     await this.#ends?.open()
   }
 
   async close(): Promise<void> {
     this.#pass = undefined
+    this.#near?.close()
     await this.#ends?.close()
   }
 
-  async read(id: SessionId, { signal, fresh }: ReadOptions = {}): Promise<SessionRecord | undefined> {
+  read(id: SessionId, options: ReadOptions = {}): Awaitable<SessionRecord | undefined> {
     const key = this.#recordKey(id)
-    const near = this.#settings.nearCache && fresh !== true ? this.#link.near : undefined
-    if (near !== undefined) return recordFromReply(await this.#caller.ask(key, () => near.read(key), signal))
+    const near = options.fresh === true ? undefined : this.#near
+    if (near === undefined) return this.#fetch(key, options)
+    return near.get(key) ?? near.load(key, () => this.#fetch(key, options))
+  }
+
+  async #fetch(key: string, { signal }: ReadOptions): Promise<SessionRecord | undefined> {
     return recordFromReply(await this.#caller.send(key, ['HGETALL', key], signal))
+  }
+
+  // Dropped before the script is sent and again when it has run: it may be sent twice, and a read in between keeps what was.
+  async #change(script: RedisScript, key: string, args: readonly string[], options?: RunOptions): Promise<Answer> {
+    this.#near?.drop(key)
+    try {
+      return await this.#caller.run(script, key, args, options)
+    } finally {
+      this.#near?.drop(key)
+    }
   }
 
   async create(id: SessionId, record: SessionRecord): Promise<boolean> {
     await this.#list(id, record.index, { score: record.expiresAt, now: record.createdAt, onFailure: 'none' })
     const keep = millisecondsToKeep(record.expiresAt, Math.max(record.createdAt, record.touchedAt))
     const args = [String(record.createdAt), keep, record.nonce, record.tokenHash, String(record.expiresAt), ...fieldsOf(record)]
-    const [status, least] = await this.#caller.run(CREATE, this.#recordKey(id), args)
+    const [status, least] = await this.#change(CREATE, this.#recordKey(id), args)
     if (status !== 'ok') return false
     if (least !== undefined) await this.#list(id, record.index, { score: Number(least), now: record.createdAt })
     return true
@@ -143,7 +163,7 @@ class RedisStore implements Store {
       if (score === undefined) return GONE
       const { index = [], now } = patch
       await this.#list(id, index, { score, now, signal, onFailure: 'none' })
-      const [status, detail, expiresAt] = await this.#caller.run(PATCH, this.#recordKey(id), patchArguments(patch), { signal })
+      const [status, detail, expiresAt] = await this.#change(PATCH, this.#recordKey(id), patchArguments(patch), { signal })
       if (status === 'conflict') return conflict(detail)
       if (status !== 'ok') return GONE
       // Another request moved the deadline further than this one knew, perhaps without this one's terms.
@@ -157,7 +177,7 @@ class RedisStore implements Store {
 
   async end(id: SessionId, because: EndReason, at: number): Promise<boolean> {
     const args = [because, String(at), String(at + TOMBSTONE_AGE_MS), String(TOMBSTONE_AGE_MS), this.#channel(), id]
-    const [status, ...listed] = await this.#caller.run(END, this.#recordKey(id), args)
+    const [status, ...listed] = await this.#change(END, this.#recordKey(id), args)
     if (status !== 'ok') return false
     await this.#unlist(id, listed)
     return true
@@ -228,7 +248,7 @@ class RedisStore implements Store {
   }
 
   async #sweepOne(key: string, by: string, bound: number): Promise<boolean> {
-    const [status, ...listed] = await this.#caller.run(SWEEP, key, [by, String(bound)])
+    const [status, ...listed] = await this.#change(SWEEP, key, [by, String(bound)])
     if (status === 'ok') await this.#unlist(this.#idOf(key), listed)
     return status === 'ok'
   }
@@ -330,11 +350,12 @@ function isOver(record: SessionRecord | undefined): boolean {
   return record === undefined || record.ended !== undefined
 }
 
-function checkNearCache({ near }: RedisLink): void {
+function nearRecordsOf({ near }: RedisLink): NearRecords {
   if (near === undefined) {
     throw option('nearCache', 'true only with a single client of node-redis that was made with { RESP: 3, clientSideCache: { ttl: 1000, maxEntries: 10000 } }')
   }
-  if (typeof near.ttl === 'number' && near.ttl > 0 && near.ttl <= NEAR_TTL_MS) return
+  const { client, cache, ttl, maxEntries } = near
+  if (typeof ttl === 'number' && ttl > 0 && ttl <= NEAR_TTL_MS) return new NearRecords({ client, cache, ttl, maxEntries: Number(maxEntries) || NEAR_ENTRIES })
   throw new SessionError(
     'ERR_SESSION_OPTION',
     'The clientSideCache of the Redis client may keep an answer for more than a second, and so a session that has ended. Give it a ttl from 1 to 1000 milliseconds.',

@@ -9,7 +9,7 @@ export interface Proxy {
   freeze(): void
   /** From now on what the server answers waits. Resolves when something does. */
   hold(): Promise<void>
-  /** Lets go on what waited, and what follows. */
+  /** Lets go on what waited, in one piece, and what follows. */
   release(): void
   /** Ends every connection; new ones work again. */
   cut(): void
@@ -60,7 +60,9 @@ export async function startProxy(target: number): Promise<Proxy> {
     },
     release: () => {
       mode = 'open'
+      for (const socket of sockets) socket.cork()
       for (const go of waiting.splice(0)) go()
+      for (const socket of sockets) socket.uncork()
     },
     cut,
     stop: async () => {

@@ -40,7 +40,8 @@ export class ParsedRecords {
   }
 }
 
-function frozen(record: SessionRecord): SessionRecord {
+/** The record, which now nobody can change: for one that several requests share. */
+export function frozen(record: SessionRecord): SessionRecord {
   Object.freeze(record.entries)
   Object.freeze(record.index)
   Object.freeze(record.previous)

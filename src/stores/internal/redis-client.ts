@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { SessionError } from '../../core/errors.ts'
+import type { Emitter, NearLink } from './redis-near.ts'
 import { keySlot } from './redis-slot.ts'
 
 /** A client that `createClient` of `redis` (node-redis 5 or 6) made, connected. */
@@ -8,8 +9,9 @@ export interface NodeRedisClient {
   readonly isReady: boolean
   sendCommand(args: string[], options?: NodeRedisSendOptions): Promise<unknown>
   multi(): { addCommand(args: string[]): unknown; execAsPipeline(): Promise<unknown> }
-  hGetAll(key: string): Promise<unknown>
-  readonly clientSideCache?: object | undefined
+  on: Emitter['on']
+  off: Emitter['off']
+  readonly clientSideCache?: Emitter | undefined
 }
 
 /** A client that `createCluster` of `redis` (node-redis 5 or 6) made, connected. */
@@ -74,8 +76,8 @@ export interface RedisLink {
   sendAndWait(key: string, args: string[], wait: string[]): Promise<readonly unknown[]>
   /** How to reach each primary. */
   primaries(): Promise<readonly SendToNode[]>
-  /** HGETALL through the client's own cache, and how many milliseconds that keeps an answer. */
-  readonly near?: { read(key: string): Promise<unknown>; readonly ttl: unknown }
+  /** For a client that hears of changes to what it has read, with the `ttl` and `maxEntries` of its own cache, whatever they are. */
+  readonly near?: Pick<NearLink, 'client' | 'cache'> & { readonly ttl: unknown; readonly maxEntries: unknown }
 }
 
 /** Tells the kinds of client apart by what they can do. Throws `ERR_SESSION_OPTION` for anything else. */
@@ -128,7 +130,7 @@ function nodeRedis(client: NodeRedisClient): RedisLink {
       return listOf(await batch.execAsPipeline())
     },
     primaries: async () => [(args) => client.sendCommand(args, sendOptions())],
-    ...(cache !== undefined && { near: { read: (key) => client.hGetAll(key), ttl: Reflect.get(cache, 'ttl') } }),
+    ...(cache !== undefined && { near: { client, cache, ttl: Reflect.get(cache, 'ttl'), maxEntries: Reflect.get(cache, 'maxEntries') } }),
   }
 }
 

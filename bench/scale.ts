@@ -1,11 +1,11 @@
-// npm run scale -- memory|sqlite|redis|postgres [sessions …] [--anonymous] [--minutes 25]: what many sessions cost, on private servers.
+// npm run scale -- memory|sqlite|redis|postgres [sessions …] [--anonymous] [--minutes 25] [--no-sweep]: what many sessions cost, on private servers.
 // Defaults to 100,000, a million and five million. Where the minutes are up before a number is reached, the table has the number that was.
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { parseArgs } from 'node:util'
 import { batches, HOUR, idOf, NOW, PATTERNS, payloadOf, recordOf, type Batch } from './scale/sessions.ts'
 import { makers, type Subject } from './scale/subjects.ts'
 
-const { values: { anonymous, minutes }, positionals: [which = 'memory', ...numbers] } = parseArgs({ allowPositionals: true, options: { anonymous: { type: 'boolean', default: false }, minutes: { type: 'string', default: '25' } } })
+const { values: { anonymous, minutes, 'no-sweep': isUnswept }, positionals: [which = 'memory', ...numbers] } = parseArgs({ allowPositionals: true, options: { anonymous: { type: 'boolean', default: false }, minutes: { type: 'string', default: '25' }, 'no-sweep': { type: 'boolean', default: false } } })
 const READS = 20_000
 /** How many the store itself makes at the end of each number, to see how fast. */
 const CREATED = 5000
@@ -88,6 +88,10 @@ async function sweep({ store, sweepBy = 'expires' }: Subject, count: number): Pr
   return { swept, seconds: (performance.now() - start) / 1000, longestStall, idleStall }
 }
 
+function sweepCells({ swept, seconds, longestStall, idleStall }: Sweep): readonly string[] {
+  return [`${swept.toLocaleString('en')} in ${seconds.toFixed(1)} s`, `${longestStall.toFixed(1)} ms`, `${idleStall.toFixed(1)} ms`]
+}
+
 async function stallDuring(run: () => Promise<unknown>): Promise<number> {
   const delay = monitorEventLoopDelay({ resolution: 1 })
   delay.enable()
@@ -106,14 +110,14 @@ async function main(): Promise<void> {
   for (const wanted of numbers.length === 0 ? [100_000, 1_000_000, 5_000_000] : numbers.map(Number)) {
     if (performance.now() > deadline) break
     // What the sweep before has deleted.
-    await fill(subject, copy, 0, stored, 10)
+    if (!isUnswept) await fill(subject, copy, 0, stored, 10)
     const reached = await fill(subject, copy, stored, wanted - CREATED)
     stored = reached + CREATED
     const perSecond = await createAll(subject, reached, stored)
     const each = (await subject.bytes()) / stored
     const reads = (await readLatency(subject, stored)).map((time) => `${time.toFixed(time < 10 ? 1 : 0)} µs`)
-    const { swept, seconds, longestStall, idleStall } = await sweep(subject, stored)
-    console.log(`| ${which}${anonymous ? ', no owner' : ''} | ${stored.toLocaleString('en')} | ${Math.round(perSecond).toLocaleString('en')} | ${Math.round(each)} | ${Math.round(each - payloadOf(anonymous))} | ${reads.join(' | ')} | ${swept.toLocaleString('en')} in ${seconds.toFixed(1)} s | ${longestStall.toFixed(1)} ms | ${idleStall.toFixed(1)} ms |`)
+    const cells = isUnswept ? ['', '', ''] : sweepCells(await sweep(subject, stored))
+    console.log(`| ${which}${anonymous ? ', no owner' : ''} | ${stored.toLocaleString('en')} | ${Math.round(perSecond).toLocaleString('en')} | ${Math.round(each)} | ${Math.round(each - payloadOf(anonymous))} | ${reads.join(' | ')} | ${cells.join(' | ')} |`)
   }
   await subject.stop()
 }

@@ -52,7 +52,7 @@ describe('the standard codec', () => {
     [`the part at ${'k'.repeat(200)}: it is a function`, { a: () => 1 }, `d:${'k'.repeat(250)}`],
   ])('refuses in words: %s', (text, value, key) => {
     const encode = (): string => (key === '' ? encodeValue(value) : standardCodec.encode(value, { id: 'i', key }))
-    expect(encode).toThrow(expect.objectContaining({ code: 'ERR_SESSION_VALUE', message: `The session cannot keep ${text}. Keep plain data, Date, Map, Set, BigInt, URL or typed arrays.` }))
+    expect(encode).toThrow(expect.objectContaining({ code: 'ERR_SESSION_VALUE', message: expect.stringContaining(`cannot keep ${text}. `) }))
   })
 
   it('tells with its cause what only the serialiser stumbles over', () => {
@@ -85,7 +85,7 @@ describe('the standard codec', () => {
   })
 
   it.each(['', '"', 'a"', '"a', '"a"b', '"a"b"', '"\\"', '~', '~[', 'no JSON'])('says of %j that no codec makes it, and quotes nothing', (text) => {
-    expect(() => decodeValue(text)).toThrow(expect.objectContaining({ code: 'ERR_SESSION_UNREADABLE', message: 'A stored entry is no text that the codec makes. It is treated as absent.' }))
+    expect(() => decodeValue(text)).toThrow(expect.objectContaining({ code: 'ERR_SESSION_UNREADABLE', message: expect.stringMatching(/^A stored entry is no .+\. [A-Z]/) }))
   })
 
   it('brings back any plain data', () => {

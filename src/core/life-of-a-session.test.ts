@@ -5,6 +5,9 @@ import { SessionError } from './errors.ts'
 import type { SessionEventName } from './events.ts'
 import type { Store } from './store.ts'
 
+// What happened; what to do.
+const TWO_SENTENCES = expect.stringMatching(/^[A-Z].+\. [A-Z].+\.$/)
+
 interface Data { n: number; note: string; userId: number; list: string[] }
 
 function manage(options: SessionsOptions<Data> = {}) {
@@ -192,26 +195,26 @@ describe('load and release', () => {
 })
 
 describe('the words of a refusal', () => {
-  const usage = (message: string): unknown => expect.objectContaining({ code: 'ERR_SESSION_USAGE', message })
+  const usage = (part: string): unknown => expect.objectContaining({ code: 'ERR_SESSION_USAGE', message: expect.stringContaining(part) })
 
   it('name what was asked for', async () => {
     const { sessions, visitor } = manage()
     await visitor.visit(async (session) => {
-      for (const owner of JSON.parse('["", 5, null]')) await expect(session.login(owner)).rejects.toEqual(usage('session.login was not given an owner. Pass the id of the account as text, such as String(user.id).'))
-      expect(() => session.namespace('a b')).toThrow(usage('"a b" cannot name a namespace. Use 1 to 64 letters, digits, "-" or "_".'))
-      expect(() => session.namespace('x'.repeat(99))).toThrow(usage(`"${'x'.repeat(70)}" cannot name a namespace. Use 1 to 64 letters, digits, "-" or "_".`))
-      expect(() => session.continuations).toThrow(usage('Continuations are not switched on. Pass continuations: continuations() of sojourn/continuations.'))
+      for (const owner of JSON.parse('["", 5, null]')) await expect(session.login(owner)).rejects.toEqual(usage('session.login'))
+      expect(() => session.namespace('a b')).toThrow(usage('"a b"'))
+      expect(() => session.namespace('x'.repeat(99))).toThrow(usage(`"${'x'.repeat(70)}"`))
+      expect(() => session.continuations).toThrow(usage('sojourn/continuations'))
     })
-    const option = (message: string): unknown => expect.objectContaining({ code: 'ERR_SESSION_OPTION', message })
-    expect(() => sessions.find('note', 'x')).toThrow(option('Sessions cannot be found by "note", which is not indexed. Add it to the option index of createSessions.'))
-    expect(() => Reflect.apply(sessions.on, sessions, ['y'.repeat(99), () => 1])).toThrow(expect.objectContaining({ code: 'ERR_SESSION_OPTION', message: expect.stringContaining(`There is no event "${'y'.repeat(60)}". The events are create, `) }))
+    const option = (part: string): unknown => expect.objectContaining({ code: 'ERR_SESSION_OPTION', message: expect.stringContaining(part) })
+    expect(() => sessions.find('note', 'x')).toThrow(option('"note"'))
+    expect(() => Reflect.apply(sessions.on, sessions, ['y'.repeat(99), () => 1])).toThrow(expect.objectContaining({ code: 'ERR_SESSION_OPTION', message: expect.stringContaining(`"${'y'.repeat(60)}"`) }))
   })
 
   it('tell a hook that starts the session what to do', async () => {
     const refused: unknown[] = []
     const { visitor } = manage({ onStart: async (session) => { await session.regenerate().catch((error: unknown) => { refused.push(error) }) } })
     await visitor.visit((session) => session.set('n', 1))
-    expect(refused).toEqual([usage('The session is being started, and is stored when onStart has run. Set its data there, and do the rest later.')])
+    expect(refused).toEqual([usage('onStart')])
   })
 
   it('tell a request whose session has gone to repeat it', async () => {
@@ -220,7 +223,7 @@ describe('the words of a refusal', () => {
     const request = await visitor.begin()
     request.session.set('n', 2)
     await sessions.revoke(request.session.id)
-    await expect(request.finish()).rejects.toMatchObject({ code: 'ERR_SESSION_GONE', message: 'The session ended or its token was replaced while this request ran, so its changes were not stored. Repeat the request.' })
+    await expect(request.finish()).rejects.toMatchObject({ code: 'ERR_SESSION_GONE', message: TWO_SENTENCES })
   })
 })
 
@@ -274,7 +277,7 @@ describe('the end of a request', () => {
     const before = process.env['NODE_ENV']
     process.env['NODE_ENV'] = 'development'
     try {
-      await expect(visitor.visit((session, exchange) => { exchange.setResponseHeader('Cache-Control', 'public, max-age=60'); session.set('n', 1) })).rejects.toMatchObject({ code: 'ERR_SESSION_USAGE', message: 'The response is publicly cacheable, so it cannot carry the cookie of a new session. Answer with Cache-Control: private, or do not write to the session.' })
+      await expect(visitor.visit((session, exchange) => { exchange.setResponseHeader('Cache-Control', 'public, max-age=60'); session.set('n', 1) })).rejects.toMatchObject({ code: 'ERR_SESSION_USAGE', message: TWO_SENTENCES })
     } finally {
       if (before === undefined) delete process.env['NODE_ENV']
       else process.env['NODE_ENV'] = before
@@ -345,7 +348,7 @@ describe('operations from outside', () => {
       session.set('note', `other ${n}`)
       await session.commit()
     }
-    await expect(sessions.findOrCreate('note', 'one')).rejects.toMatchObject({ code: 'ERR_SESSION_CONFLICT', message: 'Every session that was made for this value of "note" holds another by now. Do not change that key.' })
+    await expect(sessions.findOrCreate('note', 'one')).rejects.toMatchObject({ code: 'ERR_SESSION_CONFLICT', message: TWO_SENTENCES })
   })
 
   it('tell of what cannot be read, and go on', async () => {
@@ -373,7 +376,7 @@ describe('regenerate', () => {
     await visitor.visit((session) => session.set('n', 1))
     const request = await visitor.begin()
     request.exchange.headSent = true
-    await expect(request.session.regenerate()).rejects.toMatchObject({ code: 'ERR_SESSION_LATE', message: 'It is too late to give the visitor a new token: the head of the response has left, so no cookie can be sent. Do it before the first byte.' })
+    await expect(request.session.regenerate()).rejects.toMatchObject({ code: 'ERR_SESSION_LATE', message: TWO_SENTENCES })
   })
 
   it('after an end has nothing to do', async () => {

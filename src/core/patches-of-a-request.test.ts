@@ -166,7 +166,7 @@ describe('a codec that fails', () => {
     const cause = new Error('no key')
     const { visitor } = manage({ codec: { encode: () => { throw cause }, decode: (text) => text } })
     await visitor.visit((session) => {
-      expect(() => session.set('n', 1)).toThrow(expect.objectContaining({ code: 'ERR_SESSION_VALUE', message: 'The codec cannot keep the value of "d:n". The cause holds its error.', cause }))
+      expect(() => session.set('n', 1)).toThrow(expect.objectContaining({ code: 'ERR_SESSION_VALUE', message: expect.stringContaining('"d:n"'), cause }))
     })
   })
 

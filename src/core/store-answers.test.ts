@@ -7,6 +7,9 @@ import type { Patch } from './patch.ts'
 import type { SessionRecord } from './record.ts'
 import type { Store } from './store.ts'
 
+// What happened; what to do.
+const TWO_SENTENCES = expect.stringMatching(/^[A-Z].+\. [A-Z].+\.$/)
+
 interface Data { n: number; note: string; userId: number }
 
 /** A store that answers with promises, so that each call is timed, and keeps neither index nor watch. */
@@ -41,7 +44,7 @@ const tick = (): Promise<unknown> => new Promise(setImmediate)
 
 describe('a store that fails', () => {
   const failures = [['at once', () => { throw new Error('down') }], ['later', async () => { throw new Error('down') }]] as const
-  const failed = (name: string, outcome: string): unknown => expect.objectContaining({ code: 'ERR_SESSION_STORE', outcome, message: `The session store failed in ${name}. The cause holds the error of its driver.`, cause: expect.objectContaining({ message: 'down' }) })
+  const failed = (name: string, outcome: string): unknown => expect.objectContaining({ code: 'ERR_SESSION_STORE', outcome, message: expect.stringContaining(`failed in ${name}. `), cause: expect.objectContaining({ message: 'down' }) })
 
   it.each(failures)('%s says in which call, and whether anything can have changed', async (_when, down) => {
     const begin = async (replaced: Partial<Store>) => {
@@ -82,7 +85,7 @@ describe('a store that fails', () => {
 describe('a store without an index', () => {
   it('says what it cannot do', async () => {
     const { sessions } = manage({ store: plainStore() })
-    const refused = (what: string): unknown => expect.objectContaining({ code: 'ERR_SESSION_UNSUPPORTED', message: `This session store cannot ${what}. Choose one that keeps an index, such as sqlite or redis.` })
+    const refused = (what: string): unknown => expect.objectContaining({ code: 'ERR_SESSION_UNSUPPORTED', message: expect.stringContaining(`cannot ${what}. `) })
     await expect(listed(sessions.find('userId', 7))).rejects.toEqual(refused('find sessions by a value'))
     await expect(listed(sessions.list())).rejects.toEqual(refused('list its sessions'))
   })
@@ -152,7 +155,7 @@ describe('the time limit of a call', () => {
     const { visitor } = manage({ storeTimeout: 0.01, store: plainStore({ read: (_id, options) => new Promise(() => { options?.signal?.addEventListener('abort', () => { reasons.push(options.signal?.reason) }) }) }) })
     visitor.take([`sid=${'a'.repeat(22)}.${'b'.repeat(43)}`, `__Host-sid=${'a'.repeat(22)}.${'b'.repeat(43)}`])
     const error: unknown = await visitor.visit(() => 1).catch((reason: unknown) => reason)
-    expect(error).toMatchObject({ code: 'ERR_SESSION_STORE', outcome: 'none', message: 'The session store did not answer read within 0.01 s. Check the server, or raise storeTimeout.' })
+    expect(error).toMatchObject({ code: 'ERR_SESSION_STORE', outcome: 'none', message: TWO_SENTENCES })
     expect(reasons).toEqual([error])
   })
 
@@ -186,7 +189,7 @@ describe('a store that says the same at every attempt', () => {
     })
     return { store, patches, contest() { isContested = true } }
   }
-  const contended = expect.objectContaining({ code: 'ERR_SESSION_CONFLICT', message: 'Other requests changed the same key at every attempt. Try again, or spread the load over keys.' })
+  const contended = expect.objectContaining({ code: 'ERR_SESSION_CONFLICT', message: TWO_SENTENCES })
 
   it('is given up by a commit', async () => {
     const { store, patches, contest } = contested()
@@ -228,7 +231,7 @@ describe('a store that says the same at every attempt', () => {
   it('that every new id is taken is believed after four of them', async () => {
     const ids: string[] = []
     const { visitor } = manage({ store: plainStore({ create: async (id) => { ids.push(id); return false } }) })
-    await expect(visitor.visit((session) => session.set('n', 1))).rejects.toMatchObject({ code: 'ERR_SESSION_STORE', outcome: 'none', message: 'The session store says that every new id is taken. Check generateToken, or the store.' })
+    await expect(visitor.visit((session) => session.set('n', 1))).rejects.toMatchObject({ code: 'ERR_SESSION_STORE', outcome: 'none', message: TWO_SENTENCES })
     expect(new Set(ids).size).toBe(4)
     expect(ids).toHaveLength(4)
   })
@@ -243,7 +246,7 @@ describe('a store that says the same at every attempt', () => {
 
   it('keeps a revocation of all sessions from being recorded, which is told', async () => {
     const { sessions } = manage({ store: plainStore({ create: async () => false, patch: async () => ({ status: 'gone' }), find: async function* () { yield* [] } }) })
-    await expect(sessions.revokeAll('ann')).rejects.toMatchObject({ code: 'ERR_SESSION_CONFLICT', message: 'The revocation of all sessions of an owner could not be recorded. Try again.' })
+    await expect(sessions.revokeAll('ann')).rejects.toMatchObject({ code: 'ERR_SESSION_CONFLICT', message: TWO_SENTENCES })
   })
 })
 
@@ -287,7 +290,7 @@ describe('a store that does not tell of ends', () => {
     expect(signal.aborted).toBe(false)
     await sessions.revoke(one.session.id)
     expect(signal.aborted).toBe(true)
-    expect(signal.reason).toMatchObject({ code: 'ERR_SESSION_GONE', message: 'The session has ended. Stop what was done on its behalf.' })
+    expect(signal.reason).toMatchObject({ code: 'ERR_SESSION_GONE', message: TWO_SENTENCES })
   })
 
   it('has it looked up when the signal is asked for, and at a sweep; what cannot be read counts as gone, and what fails does not', async () => {
@@ -370,7 +373,7 @@ describe('a limit of size', () => {
 describe('once the head has left', () => {
   it('nothing begins that needs a cookie, and what is stored is still stored', async () => {
     const { visitor } = manage()
-    const tooLate = (what: string): unknown => expect.objectContaining({ code: 'ERR_SESSION_LATE', message: `It is too late to ${what}: the head of the response has left, so no cookie can be sent. Do it before the first byte.` })
+    const tooLate = (what: string): unknown => expect.objectContaining({ code: 'ERR_SESSION_LATE', message: expect.stringContaining(`too late to ${what}`) })
     const nobody = await visitor.begin()
     nobody.exchange.headSent = true
     expect(() => nobody.session.set('n', 1)).toThrow(tooLate('begin a session'))
@@ -390,7 +393,7 @@ describe('login', () => {
   it('refuses an assurance that does not exist', async () => {
     const { visitor } = manage()
     for (const assurance of JSON.parse('[0, 4, "1"]')) {
-      await visitor.visit((session) => expect(session.login('ann', { assurance })).rejects.toMatchObject({ code: 'ERR_SESSION_USAGE', message: 'There is no such assurance. Pass 1, 2 or 3.' }))
+      await visitor.visit((session) => expect(session.login('ann', { assurance })).rejects.toMatchObject({ code: 'ERR_SESSION_USAGE', message: TWO_SENTENCES }))
     }
     expect((await visitor.visit((session) => session.owner)).result).toBeUndefined()
   })

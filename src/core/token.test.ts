@@ -46,11 +46,11 @@ describe('a format of the application’s own', () => {
   })
 
   it.each([
-    [{ id: 'short', secret: 'a'.repeat(22) }, 'generateToken gave an id that is not 8 to 128 characters of base64url. Give 16 random bytes in base64url.'],
-    [{ id: 'customer', secret: 'a'.repeat(21) }, 'generateToken gave a secret that is shorter than 22 base64url characters (128 bits). Give 16 random bytes or more.'],
-    [{ id: 'customer', secret: 'a b'.repeat(22) }, 'generateToken gave a secret that is shorter than 22 base64url characters (128 bits). Give 16 random bytes or more.'],
+    [{ id: 'short', secret: 'a'.repeat(22) }, /generateToken gave an id .+\. [A-Z]/],
+    [{ id: 'customer', secret: 'a'.repeat(21) }, /generateToken gave a secret .+\. [A-Z]/],
+    [{ id: 'customer', secret: 'a b'.repeat(22) }, /generateToken gave a secret .+\. [A-Z]/],
   ])('that makes %j is refused where it does', (token, message) => {
-    expect(() => customTokenFormat({ generateToken: () => token }, systemRandom).make()).toThrow(expect.objectContaining({ code: 'ERR_SESSION_OPTION', message }))
+    expect(() => customTokenFormat({ generateToken: () => token }, systemRandom).make()).toThrow(expect.objectContaining({ code: 'ERR_SESSION_OPTION', message: expect.stringMatching(message) }))
   })
 
   it('makes tokens whose secret has 22 characters at least', () => {

@@ -51,12 +51,37 @@ describeOnSmallDisk('a disk', (newDisk) => {
   })
 
   describeWithServer('under PostgreSQL', needsPostgres, (binary) => {
-    it('full under PostgreSQL: writes are answered with 500 and the error that nothing was changed, reads go on, and everything works when there is room', async () => {
+    async function onSmallDisk() {
       const disk = newDisk(80)
-      const server = await startPostgres(binary, { min_wal_size: '2MB', max_wal_size: '4MB' }, { parent: disk.path })
+      const server = await startPostgres(binary, { min_wal_size: '2MB', max_wal_size: '64MB' }, { parent: disk.path })
       const pool = poolOn({ connectionString: server.url })
       cleanups.push(() => disk.remove(), () => server.stop(), () => pool.end())
-      await assertBearsAFullDisk(postgresStore(pool, { createTable: true }), disk)
+      return { disk, server, pool, store: postgresStore(pool, { createTable: true }) }
+    }
+
+    it('full under PostgreSQL: writes are answered with 500 and the error that nothing was changed, reads go on, and everything works when there is room', async () => {
+      const { disk, store } = await onSmallDisk()
+      await assertBearsAFullDisk(store, disk)
+    })
+
+    it('full under the log of PostgreSQL: it breaks off, and has everything acknowledged when it is started again', async () => {
+      const { disk, server, pool, store } = await onSmallDisk()
+      const { shop } = await onFullDisk(store, disk)
+      let [n, acknowledged] = [0, 0]
+      // Each switch asks for a new file. It may recover by itself, and does not when there is no room for that either.
+      const end = await once(async () => {
+        n += 1
+        if ((await shop.set(n)) === 200) acknowledged = n
+        return pool.query('SELECT pg_switch_wal()').then(() => undefined, (error: unknown) => String(error))
+      }, (error) => error !== undefined)
+      expect(end).toMatch(/ECONNRE|terminated|recovery|shutting down/)
+      disk.free()
+      await server.kill()
+      await server.restart()
+      const page = await once(shop.get, (answer) => answer !== '500')
+      expect(Array.from({ length: n - acknowledged + 1 }, (_, more) => holds(acknowledged + more))).toContain(page)
+      expect(await once(() => shop.set('again'), (status) => status === 200)).toBe(200)
+      for (const failure of failures(shop)) expect(failure).toMatch(/^ERR_SESSION_STORE (?:none|unknown)$/)
     })
   })
 

@@ -50,7 +50,7 @@ export class Session<Data extends object = Record<string, unknown>> extends Seal
   }
 
   /** Made by the manager; `starting` for the hooks that run before the session is first stored. */
-  constructor(life: Life, { starting = false }: { readonly starting?: boolean } = {}) {
+  constructor(life: Life, starting = false) {
     super()
     this.#life = life
     this.#starting = starting

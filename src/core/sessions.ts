@@ -100,6 +100,7 @@ class Manager<Data extends object> implements Sessions<Data>, Core {
   readonly #sweeper: Sweeper
   readonly #ends: EndRegistry
   readonly #hooks: Hooks<Data>
+  readonly #hasHooks: boolean
   #noncePrefix: string | undefined
   #nonces = 0
   #warned = false
@@ -107,6 +108,7 @@ class Manager<Data extends object> implements Sessions<Data>, Core {
   constructor(settings: Settings, hooks: Hooks<Data>) {
     this.settings = settings
     this.#hooks = hooks
+    this.#hasHooks = hooks.onStart.length > 0 || hooks.onAccess !== undefined || hooks.continuations !== undefined
     this.#store = typeof settings.store === 'function' ? undefined : new StoreGuard(settings.store, settings.storeTimeoutMs)
     this.#ends = new EndRegistry(this.#store, this)
     this.#sweeper = new Sweeper(this.#store, this, this.#ends)
@@ -166,15 +168,14 @@ class Manager<Data extends object> implements Sessions<Data>, Core {
   open(exchange: Exchange): Awaitable<Session<Data>> {
     const life = this.#lifeFor(exchange)
     const session = this.#sessionOf(life)
-    const { continuations } = this.#hooks
-    if (continuations !== undefined) life.arrive = () => continuations.arrive(session, exchange)
     const offers = offersOf(this, exchange)
-    if (offers.length === 0) return andThen(arrive(life), () => session)
-    if (this.settings.lazy) {
+    if (offers.length > 0 && this.settings.lazy) {
       life.status = 'unloaded'
       return session
     }
-    return andThen(attach(life, offers, false), () => andThen(arrive(life), () => session))
+    const attached = offers.length === 0 ? undefined : attach(life, offers, false)
+    const done = isPromise(attached) ? arriveAfter(life, attached) : arrive(life)
+    return isPromise(done) ? later(done, session) : session
   }
 
   finish(session: Session<Data>, outcome: Outcome = {}): Awaitable<void> {
@@ -322,13 +323,20 @@ class Manager<Data extends object> implements Sessions<Data>, Core {
 
   #sessionOf(life: Life): Session<Data> {
     const session = new Session<Data>(life)
-    const { onStart, onAccess } = this.#hooks
+    // Apart, since a function that may make closures pays for them also when it makes none.
+    if (this.#hasHooks) this.#hook(life, session)
+    return session
+  }
+
+  #hook(life: Life, session: Session<Data>): void {
+    const { onStart, onAccess, continuations } = this.#hooks
+    const { exchange } = life
+    if (continuations !== undefined && exchange !== undefined) life.arrive = () => continuations.arrive(session, exchange)
     if (onAccess !== undefined) life.onAccess = () => onAccess(session, { stored: life.stored, request: life.exchange?.request })
     if (onStart.length > 0) {
-      const starting = new Session<Data>(life, { starting: true })
+      const starting = new Session<Data>(life, true)
       life.beforeCreate = async () => { for (const hook of onStart) await hook(starting, { request: life.exchange?.request }) }
     }
-    return session
   }
 
   #detachedLife(): Life {
@@ -386,6 +394,16 @@ class Manager<Data extends object> implements Sessions<Data>, Core {
       if (session !== undefined && matches(session)) yield session
     }
   }
+}
+
+async function arriveAfter(life: Life, attached: PromiseLike<void>): Promise<void> {
+  await attached
+  return arrive(life)
+}
+
+async function later<T>(done: PromiseLike<void>, value: T): Promise<T> {
+  await done
+  return value
 }
 
 const MAX_GENERATIONS = 16

@@ -237,10 +237,10 @@ export class Life implements CopyContext {
 
   /** Whether the request comes from what the session is bound to. */
   get isBoundHere(): boolean {
-    const { exchange } = this
     const { bind } = this.core.settings
+    if (bind === undefined || this.exchange === undefined) return true
     const bound = this.copy.storedValue(BINDING)
-    return bind === undefined || exchange === undefined || bound === undefined || bound === hashSecret(bind(exchange))
+    return bound === undefined || bound === hashSecret(bind(this.exchange))
   }
 
   /** Stores a new record with a new token. */

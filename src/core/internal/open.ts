@@ -25,32 +25,48 @@ export function offersOf(core: Core, exchange: Exchange): Offer[] {
 
 /** Gives the life the session that the best offer names, if any does. */
 export function attach(life: Life, offers: readonly Offer[], fresh: boolean): Awaitable<void> {
-  return guarded(life, () => andThen(firstThatFits(life, offers, 0, fresh, UNKNOWN), (finding) => take(life, finding)))
+  return guarded(life, takeBest, offers, fresh)
 }
 
 /** Lets a request arrive whose URL carries the id of a return. */
 export function arrive(life: Life): Awaitable<void> {
-  const { arrive: run } = life
-  return run === undefined ? undefined : guarded(life, run)
+  return life.arrive === undefined ? undefined : guarded(life, life.arrive)
 }
 
-function guarded(life: Life, run: () => Awaitable<void>): Awaitable<void> {
+// Functions with arguments, and closures only where something is waited for: on every request these would be most of the garbage.
+function guarded(life: Life, run: (life: Life, offers: readonly Offer[], fresh: boolean) => Awaitable<void>, offers: readonly Offer[] = [], fresh = false): Awaitable<void> {
   try {
-    const done = run()
-    return isPromise(done) ? done.then(undefined, (error: unknown) => openFailed(life, error)) : done
+    const done = run(life, offers, fresh)
+    return isPromise(done) ? unlessItFails(life, done) : done
   } catch (error) {
     return openFailed(life, error)
   }
 }
 
+function unlessItFails(life: Life, done: PromiseLike<void>): PromiseLike<void> {
+  return done.then(undefined, (error: unknown) => openFailed(life, error))
+}
+
+function takeBest(life: Life, offers: readonly Offer[], fresh: boolean): Awaitable<void> {
+  const [offer] = offers
+  if (offer === undefined || offers.length > 1) return takeBestOf(life, offers, fresh)
+  const finding = examine(life.core, life.store, offer, fresh)
+  return isPromise(finding) ? takeLater(life, finding) : take(life, finding)
+}
+
+async function takeLater(life: Life, finding: PromiseLike<Finding>): Promise<void> {
+  return take(life, await finding)
+}
+
 // Of several tokens the first that fits is used; another that fits as well is worth an event.
-function firstThatFits(life: Life, offers: readonly Offer[], at: number, fresh: boolean, best: Finding): Awaitable<Finding> {
-  const offer = offers[at]
-  if (offer === undefined) return best
-  return andThen(examine(life.core, life.store, offer, fresh), (finding) => {
+async function takeBestOf(life: Life, offers: readonly Offer[], fresh: boolean): Promise<void> {
+  let best: Finding = { kind: 'unknown' }
+  for (const offer of offers) {
+    const finding = await examine(life.core, life.store, offer, fresh)
     if (finding.kind === 'live' && best.kind === 'live') life.core.events.emit('duplicate-token', { id: finding.offer.token.id })
-    return firstThatFits(life, offers, at + 1, fresh, RANK[finding.kind] > RANK[best.kind] ? finding : best)
-  })
+    if (RANK[finding.kind] > RANK[best.kind]) best = finding
+  }
+  return take(life, best)
 }
 
 function take(life: Life, finding: Finding): Awaitable<void> {
@@ -83,5 +99,4 @@ function openFailed(life: Life, error: unknown): void {
   life.status = 'degraded'
 }
 
-const UNKNOWN: Finding = { kind: 'unknown' }
 const RANK = { unknown: 0, past: 1, superseded: 2, live: 3 } as const

@@ -33,6 +33,15 @@ export class StoreGuard {
   }
 
   read(id: SessionId, fresh = false): Awaitable<SessionRecord | undefined> {
+    if (!this.#opened || this.store.answersAtOnce !== true) return this.#readInTime(id, fresh)
+    try {
+      return this.store.read(id, NO_OPTIONS)
+    } catch (error) {
+      throw storeError('read', 'none', error)
+    }
+  }
+
+  #readInTime(id: SessionId, fresh: boolean): Awaitable<SessionRecord | undefined> {
     return this.#call('read', 'none', (call) => this.store.read(id, this.#optionsOf(call, fresh)))
   }
 

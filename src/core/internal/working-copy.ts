@@ -54,6 +54,8 @@ export class WorkingCopy {
   /** Stored already, and not in `#known` yet: most requests end with their commit, and nobody looks again. */
   #settled: EntryChanges[] = NO_CHANGES
   #cells: Map<EntryKey, Cell> | undefined
+  /** Something was written, or read inside which something can be changed. */
+  #touched = false
   #writes = 0
 
   constructor(base: Entries, context: CopyContext) {
@@ -84,9 +86,7 @@ export class WorkingCopy {
 
   /** Nothing was written, and nothing read inside which something can be changed. */
   get isUntouched(): boolean {
-    if (this.#cells === undefined) return true
-    for (const { pending, value } of this.#cells.values()) if (pending || isMutable(value)) return false
-    return true
+    return !this.#touched
   }
 
   /** How many writes this request has made so far. */
@@ -153,6 +153,7 @@ export class WorkingCopy {
   /** Forgets every change, also those inside values. */
   discard(): void {
     this.#cells = undefined
+    this.#touched = false
   }
 
   /** What changed, of all, or of one key and of those that begin with `also`. */
@@ -255,6 +256,7 @@ export class WorkingCopy {
   #keep(key: EntryKey, cell: Cell): void {
     this.#cells ??= new Map()
     this.#cells.set(key, cell)
+    if (cell.pending || isMutable(cell.value)) this.#touched = true
   }
 
   #unreadCell(key: EntryKey): Cell {

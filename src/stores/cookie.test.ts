@@ -5,7 +5,7 @@ import { Visitor } from '../../test/internal/visitor.ts'
 import { createSessions } from '../index.ts'
 import { TestExchange } from '../testing/exchange.ts'
 import { cookieStore, type CookieStoreOptions } from './cookie.ts'
-import { join, seal, split, unseal } from './internal/sealed-cookie.ts'
+import { fits, join, seal, split, unseal } from './internal/sealed-cookie.ts'
 
 const [ONE, TWO, THREE] = ['1'.repeat(64), '2'.repeat(64), '3'.repeat(64)] as const
 
@@ -55,6 +55,13 @@ describe('a session in sealed cookies', () => {
     const after = await customer.visit((session) => session.set('note', 'short'))
     expect(after.setCookies[1]).toMatch(/^__Host-sid\.1=; Max-Age=0/)
     expect((await customer.visit((session) => session.get('note'))).result).toBe('short')
+  })
+
+  it('refuses to acknowledge what will not fit once it is sealed', async () => {
+    const { session, finish } = await sealedSessions().visitor().begin()
+    session.set('note', 'x'.repeat(5900))
+    await expect(session.commit()).rejects.toMatchObject({ code: 'ERR_SESSION_TOO_LARGE', message: expect.stringContaining('2 cookies of 4096 bytes') })
+    expect(await finish({ failed: true })).toEqual([])
   })
 
   it('names the biggest keys when it does not fit, and leaves the old cookie alone', async () => {
@@ -176,6 +183,27 @@ describe('a cookie that was tampered with', () => {
 })
 
 describe('the seal', () => {
+  it('opens in no other spelling of its bytes', () => {
+    const key = createSecretKey(Buffer.alloc(32, 7))
+    for (let length = 3000; length < 3003; length += 1) {
+      const { nonce, text } = seal('x'.repeat(length), key, 'name')
+      expect(unseal({ nonce, text }, key, 'name')).toBe('x'.repeat(length))
+      for (const other of [`${text}!`, `!${text}`, `${text}!!`, `${text}=`, `${text.slice(0, 9)}\u{1F36A}${text.slice(9)}`, text.replaceAll('-', '+'), text.replaceAll('_', '/')]) {
+        expect(unseal({ nonce, text: other }, key, 'name')).toBeUndefined()
+      }
+    }
+  })
+
+  it('fits where it is said to fit, to the last byte', () => {
+    const key = createSecretKey(Buffer.alloc(32, 7))
+    for (const most of [1, 2, 3]) {
+      let bytes = 3000 * most
+      while (fits(bytes + 1, 'name', most)) bytes += 1
+      expect(split(seal('x'.repeat(bytes), key, 'name'), 'name', most)).toHaveLength(most)
+      expect(split(seal('x'.repeat(bytes + 1), key, 'name'), 'name', most)).toBeUndefined()
+    }
+  })
+
   it('survives splitting and joining at any length', () => {
     const key = createSecretKey(Buffer.alloc(32, 7))
     fc.assert(fc.property(fc.string({ maxLength: 300 }), fc.integer({ min: 1, max: 40 }), (text, repeat) => {

@@ -10,7 +10,7 @@ import { applyPatch } from '../core/patch.ts'
 import { isLive, parseRecord, stringifyRecord, tombstone, type SessionRecord } from '../core/record.ts'
 import type { Awaitable, ExchangeStore, Store } from '../core/store.ts'
 import type { Exchange, TokenHandout, Transport } from '../core/transport.ts'
-import { join, pieceName, seal, split, unseal } from './internal/sealed-cookie.ts'
+import { fits, join, pieceName, seal, split, unseal } from './internal/sealed-cookie.ts'
 
 export type { Key, KeyList } from '../core/keys.ts'
 
@@ -152,6 +152,8 @@ class Jar {
   readonly offers: readonly string[]
   id: string | undefined
   record: SessionRecord | undefined
+  /** The record as it is sealed. */
+  #text = ''
   #secret = ''
   #changed = false
   #handout: TokenHandout | undefined
@@ -164,10 +166,13 @@ class Jar {
   }
 
   keep(id: string, record: SessionRecord): void {
+    const text = stringifyRecord(record)
+    const { chunks } = this.#settings
     // Measured with a secret of full length, before anything is replaced: the old cookie stays untouched.
-    this.#sealed(id, this.#secret.padEnd(43, '-'), record)
+    if (!fits(Buffer.byteLength(text) + id.length + Math.max(this.#secret.length, SECRET_LENGTH) + 2, this.#name, chunks)) throw tooLarge(record, chunks)
     this.id = id
     this.record = record
+    this.#text = text
     this.#changed = true
   }
 
@@ -186,14 +191,16 @@ class Jar {
     if (!this.#changed) return
     const { attributes, given, persistent } = this.#settings
     const effective = this.#handout?.overrides === undefined ? attributes : checkedAttributes({ ...given, ...this.#handout.overrides })
-    const pieces = this.record === undefined || this.id === undefined ? [] : this.#sealed(this.id, this.#secret, this.record)
+    const pieces = this.record === undefined || this.id === undefined ? [] : this.#sealed(this.id, this.record)
     const lifetime = lifetimeOf(effective, this.#times(), persistent)
     const secure = isSecure(effective, this.#exchange)
-    pieces.forEach((value, at) => this.#send(serialise(pieceName(this.#name, at), value, effective, lifetime, secure)))
-    for (let at = pieces.length; at < 9; at += 1) {
-      // Only leftovers that are there: a piece of an older seal would be taken for one of this.
-      if (this.#value(at) !== undefined) this.#send(serialise(pieceName(this.#name, at), '', effective, EXPIRED, secure))
-    }
+    pieces.forEach((value, at) => {
+      const name = pieceName(this.#name, at)
+      // The value goes in between: it has nothing to escape, and `serialise` would look at every character.
+      const line = serialise(name, '', effective, lifetime, secure)
+      this.#send(`${name}=${value}${line.slice(name.length + 1)}`)
+    })
+    for (const at of this.#leftovers(pieces.length)) this.#send(serialise(pieceName(this.#name, at), '', effective, EXPIRED, secure))
     this.#exchange.setResponseHeader('Cache-Control', 'no-store')
   }
 
@@ -201,6 +208,13 @@ class Jar {
     if (this.#handout !== undefined) return this.#handout
     const { record } = this
     return { token: undefined, now: record?.touchedAt ?? 0, expiresAt: record?.expiresAt ?? 0, lasting: record?.entries['m:expires'] !== undefined, isNew: false, overrides: undefined }
+  }
+
+  // Only what is there: a piece of an older seal would be taken for one of this.
+  #leftovers(from: number): number[] {
+    const header = this.#exchange.header('cookie') ?? ''
+    if (from > 0 && !header.includes(`${this.#name}.`)) return []
+    return [0, 1, 2, 3, 4, 5, 6, 7, 8].filter((at) => at >= from && this.#value(at) !== undefined)
   }
 
   #send(cookie: string): void {
@@ -211,16 +225,17 @@ class Jar {
     return cookieValues(this.#exchange.header('cookie') ?? '', pieceName(this.#name, at))[0]
   }
 
-  #sealed(id: string, secret: string, record: SessionRecord): string[] {
+  #sealed(id: string, record: SessionRecord): string[] {
     const { keys, chunks } = this.#settings
-    const pieces = split(seal(`${id}.${secret}\n${stringifyRecord(record)}`, keys[0], this.#name), this.#name, chunks)
+    const pieces = split(seal(`${id}.${this.#secret}\n${this.#text}`, keys[0], this.#name), this.#name, chunks)
     if (pieces === undefined) throw tooLarge(record, chunks)
     return pieces
   }
 
   #open(): readonly string[] {
-    if (this.#value(0) === undefined) return []
-    const sealed = join((at) => this.#value(at), this.#settings.chunks)
+    const first = this.#value(0)
+    if (first === undefined) return []
+    const sealed = join((at) => (at === 0 ? first : this.#value(at)), this.#settings.chunks)
     const [current, ...previous] = this.#settings.keys
     for (const key of [current, ...previous]) {
       const plain = sealed === undefined ? undefined : unseal(sealed, key, this.#name)
@@ -236,16 +251,21 @@ class Jar {
   #take(plain: string): boolean {
     const line = plain.indexOf('\n')
     const dot = plain.indexOf('.')
+    const text = plain.slice(line + 1)
     try {
-      this.record = parseRecord(plain.slice(line + 1))
+      this.record = parseRecord(text)
     } catch {
       return false
     }
+    this.#text = text
     this.id = plain.slice(0, dot)
     this.#secret = plain.slice(dot + 1, line)
     return true
   }
 }
+
+/** Of a token's secret in base64url, unless the application makes its own. */
+const SECRET_LENGTH = 43
 
 // No token has this form, so the core reports it and begins anew.
 const UNREADABLE: readonly string[] = ['unreadable']

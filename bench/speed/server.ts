@@ -1,4 +1,5 @@
 // One server of the benchmark, in a process of its own: node bench/speed/server.ts <framework> <variant> [url]. Sends its port to its parent.
+import { hash } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http'
 import { tmpdir } from 'node:os'
@@ -95,6 +96,18 @@ function withKoa(sessions: Sessions | undefined): RequestListener {
   return app.callback()
 }
 
+/** What no session can do without whose store knows only the hash of a token: the hash, and what the answer varies with. */
+function hashing(): RequestListener {
+  const secret = 'x'.repeat(43)
+  const known = hash('sha256', secret, 'base64url')
+  return (_request, response) => {
+    if (hash('sha256', secret, 'base64url') !== known) response.statusCode = 401
+    response.setHeader('Vary', 'Cookie')
+    response.setHeader('Content-Type', 'text/plain')
+    response.end('hello 33333333333333333333')
+  }
+}
+
 async function startFastify(sessions: Sessions | undefined): Promise<void> {
   const app = fastify()
   if (sessions !== undefined) await app.register(fastifySession(sessions))
@@ -115,12 +128,17 @@ function startHono(sessions: Sessions | undefined): void {
   server.listen(0, '127.0.0.1', () => serveParent(server.address()))
 }
 
+function listenerOf(framework: Framework, sessions: Sessions | undefined): RequestListener {
+  if (framework === 'express') return withExpress(sessions)
+  return framework === 'koa' ? withKoa(sessions) : withNode(sessions)
+}
+
 async function start(framework: Framework, variant: Variant, url: string): Promise<void> {
   const sessions = variant === 'bare' ? undefined : createSessions({ store: await storeOf(variant, url), ...(variant !== 'cookie' && { cookie: { name: 'sid' } }) })
   if (framework === 'fastify') return startFastify(sessions)
   if (framework === 'hono') return startHono(sessions)
   const commands = variant === 'limit of one command' ? 1 : variant === 'limit of two commands' ? 2 : 0
-  const listener = commands > 0 ? await limit(commands, url) : framework === 'express' ? withExpress(sessions) : framework === 'koa' ? withKoa(sessions) : withNode(sessions)
+  const listener = commands > 0 ? await limit(commands, url) : variant === 'limit of one hash' ? hashing() : listenerOf(framework, sessions)
   const server = createServer(listener).listen(0, '127.0.0.1', () => serveParent(server.address()))
 }
 

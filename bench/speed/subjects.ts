@@ -5,8 +5,8 @@ export type Scenario = (typeof SCENARIOS)[number]
 export const FRAMEWORKS = ['node', 'express', 'fastify', 'koa', 'hono', 'starman'] as const
 export type Framework = (typeof FRAMEWORKS)[number]
 
-/** `bare` answers the same without any session; the two limits do nothing but one or two commands on the same Redis client. */
-export const VARIANTS = ['bare', 'memory', 'sqlite', 'file', 'cookie', 'redis', 'near', 'postgres', 'limit of one command', 'limit of two commands'] as const
+/** `bare` answers the same without any session; the limits do nothing but one or two commands on the same Redis client, or one SHA-256 of a token and the header `Vary`. */
+export const VARIANTS = ['bare', 'memory', 'sqlite', 'file', 'cookie', 'redis', 'near', 'postgres', 'limit of one command', 'limit of two commands', 'limit of one hash'] as const
 export type Variant = (typeof VARIANTS)[number]
 
 /** A program of the benchmark. */
@@ -48,8 +48,8 @@ function plack(store: string, workers: number): Subject {
   return { framework: 'starman', name: `Plack::Middleware::Session, ${store}`, base: starman('bare'), ...starman(store), needs: 'starman', scenarios: ['anonymous', 'read', 'write'] }
 }
 
-function limit(variant: Variant, scenario: Scenario): Subject {
-  return { framework: 'express', name: variant, base: bare('express'), program: ['speed/server.ts', 'express', variant], needs: 'redis', scenarios: [scenario] }
+function limit(framework: Framework, variant: Variant, scenario: Scenario): Subject {
+  return { framework, name: variant, base: bare(framework), program: ['speed/server.ts', framework, variant], ...needing(framework === 'express' ? 'redis' : ''), scenarios: [scenario] }
 }
 
 function needing(store: string): Pick<Subject, 'needs'> {
@@ -59,12 +59,13 @@ function needing(store: string): Pick<Subject, 'needs'> {
 /** Those that most depends on come first: a run that is broken off has them. */
 export const subjects: readonly Subject[] = [
   sojourn('node', 'memory'),
+  limit('node', 'limit of one hash', 'read'),
   sojourn('express', 'memory'),
   peer('express', 'express-session', 'memory'),
   sojourn('express', 'redis'),
   peer('express', 'express-session', 'redis'),
-  limit('limit of one command', 'read'),
-  limit('limit of two commands', 'write'),
+  limit('express', 'limit of one command', 'read'),
+  limit('express', 'limit of two commands', 'write'),
   sojourn('express', 'near'),
   sojourn('express', 'sqlite'),
   sojourn('node', 'cookie'),

@@ -250,6 +250,30 @@ describe('a store that says the same at every attempt', () => {
   })
 })
 
+describe('a store whose reply was lost', () => {
+  it('and that answers a conflict with our own change has applied it: nobody is told of a conflict, and nothing is done twice', async () => {
+    const memory = memoryStore()
+    let patches = 0
+    const { visitor, events } = manage({
+      store: plainStore({
+        read: async (id) => memory.read(id), create: async (id, record) => memory.create(id, record),
+        async patch(id, patch) {
+          patches += 1
+          await memory.patch(id, patch)
+          const record = await memory.read(id)
+          return record === undefined ? { status: 'gone' } : { status: 'conflict', record }
+        },
+      }),
+    })
+    await visitor.visit((session) => session.set('n', 1))
+    expect((await visitor.visit(async (session) => { session.set('n', (session.get('n') ?? 0) + 1); return session.commit() })).result).toBe('ok')
+    expect((await visitor.visit((session) => session.update('n', (n = 0) => n + 1))).result).toBe(3)
+    expect(patches).toBe(2)
+    expect(events.map((event) => (Array.isArray(event) ? event[0] : undefined))).toEqual(['create', 'commit', 'commit'])
+    expect((await visitor.visit((session) => session.get('n'))).result).toBe(3)
+  })
+})
+
 describe('a login beside a revocation of all sessions', () => {
   it.each([['the first', 0], ['a second', 1]])('does not count when %s revocation overtook it', async (_which, before) => {
     const memory = memoryStore()
@@ -273,9 +297,12 @@ describe('a login beside a revocation of all sessions', () => {
     expect(await listed(sessions.findByOwner('ann'))).toEqual([])
   })
 
-  it('that came before counts', async () => {
-    const { sessions, visitor } = manage()
-    await sessions.revokeAll('ann')
+  it.each([1, 2])('that came before counts (%i), and is remembered for a quarter of an hour', async (times) => {
+    const store = memoryStore()
+    const { sessions, visitor, advance } = manage({ store })
+    for (let n = 0; n < times; n += 1) { advance(300); await sessions.revokeAll('ann') }
+    advance(899)
+    expect(await sessions.sweep()).toBe(0)
     expect((await visitor.visit((session) => session.login('ann'))).result).toBe('ok')
     expect((await visitor.visit((session) => session.owner)).result).toBe('ann')
   })

@@ -144,12 +144,6 @@ export class WorkingCopy {
     return expiresAt === undefined || expiresAt > this.#context.now()
   }
 
-  /** Deletes every key with this prefix that this request knows of. What another adds meanwhile stays. */
-  clear(prefix: string): void {
-    for (const key in this.#base) if (key.startsWith(prefix)) this.delete(key)
-    for (const [key, cell] of this.#cells ?? []) if (cell.present && key.startsWith(prefix)) this.delete(key)
-  }
-
   /** Forgets every change, also those inside values. */
   discard(): void {
     this.#cells = undefined

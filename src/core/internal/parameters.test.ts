@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { filterParameters, isSamePage, parameterOf, queryOf, withParameters } from './parameters.ts'
+import { filterParameters, isSamePage, parameterOf, pathOf, queryOf, withParameters } from './parameters.ts'
 
 describe('parameters', () => {
   it.each([
@@ -38,5 +38,12 @@ describe('parameters', () => {
       expect(parameterOf(put, 'c')).toBe(new URLSearchParams({ c: value }).get('c'))
       expect(withParameters(put, { c: undefined })).toBe(url)
     }))
+  })
+})
+
+describe('a URL', () => {
+  it('has a path, and parameters that may be empty', () => {
+    expect([pathOf('/a?b#c'), pathOf('/a#b?c'), pathOf('/a'), pathOf('')]).toEqual(['/a', '/a', '/a', ''])
+    expect([parameterOf('/a?b', 'b'), parameterOf('/a?b=', 'b'), parameterOf('/a?', 'b'), parameterOf('/a?c=1', 'b'), { ...queryOf('/a') }]).toEqual(['', '', undefined, undefined, {}])
   })
 })

@@ -36,6 +36,8 @@ export interface NodeRedisSentinel {
 
 interface NodeRedisSendOptions {
   readonly abortSignal?: AbortSignal
+  /** Milliseconds; 0 for none. */
+  readonly timeout?: number
 }
 
 /** A `Redis` of ioredis 5 or 6, for one server or behind Sentinels. */
@@ -111,9 +113,9 @@ function refuseKeyPrefix(client: object): void {
 }
 
 // A command that is still queued when the signal fires is dropped, so a client that has reconnected replays no
-// old one.
+// old one. The client's own limit for each command would be a second signal, and a costly one.
 function sendOptions(signal?: AbortSignal): NodeRedisSendOptions {
-  return signal === undefined ? {} : { abortSignal: signal }
+  return signal === undefined ? {} : { abortSignal: signal, timeout: 0 }
 }
 
 function nodeRedis(client: NodeRedisClient): RedisLink {

@@ -330,6 +330,7 @@ describe('the session of express-session', () => {
     app.post('/only', (_request, response) => void response.end())
     app.post('/remember', (request, response) => { view(request)['a'] = 1; response.json(view(request).cookie.maxAge) })
     app.post('/until', (request, response) => { view(request).cookie.expires = new Date(Date.UTC(2099, 0, 1)); response.json([view(request).cookie.expires, view(request).cookie.originalMaxAge !== null]) })
+    app.post('/day', (request, response) => { view(request).cookie.originalMaxAge = 86_400_000; response.json(view(request).cookie.maxAge) })
     app.post('/closing', (request, response) => { view(request).cookie.maxAge = null; response.json([view(request).cookie.maxAge, view(request).cookie.expires]) })
   }), async ({ visitor, store, advance }) => {
     const tab = visitor().tab()
@@ -340,6 +341,7 @@ describe('the session of express-session', () => {
     advance('20 days')
     expect((await tab.get('/look')).json()).toEqual({ a: 1 })
     expect((await tab.post('/until')).json()).toEqual(['2099-01-01T00:00:00.000Z', true])
+    expect((await tab.post('/day')).json()).toBe(86_400_000)
     expect((await tab.post('/closing')).json()).toEqual([null, null])
   }))
 

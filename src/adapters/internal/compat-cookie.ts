@@ -25,6 +25,10 @@ export class CompatCookie {
     return this.maxAge
   }
 
+  set originalMaxAge(milliseconds: number | null | undefined) {
+    this.maxAge = milliseconds
+  }
+
   get expires(): Date | null {
     const life = lifeOf(this.#session)
     const lasts = life.transport.persistent === true || life.copy.read(OWN_EXPIRY) !== undefined

@@ -106,6 +106,32 @@ describe('a session in sealed cookies', () => {
     expect(seen).toEqual(['expire: expired-idle'])
   })
 
+  it('leaves the cookie alone when it has expired: a login that the request overlaps stands', async () => {
+    const { visitor, advance } = sealedSessions()
+    const customer = visitor()
+    await customer.visit((session) => session.set('note', 'x'))
+    advance(2 * 3600)
+    const slow = await customer.begin()
+    slow.exchange.setResponseHeader('Cache-Control', 'public')
+    await customer.visit((session) => session.login('ada'))
+    expect(await slow.finish()).toEqual([])
+    expect(slow.exchange.responseHeader('cache-control')).toBe('public')
+    expect((await customer.visit((session) => session.owner)).result).toBe('ada')
+  })
+
+  it('is no error when it has expired and is read after the head', async () => {
+    const { sessions, visitor, advance } = sealedSessions({}, { load: 'lazy' })
+    const errors: unknown[] = []
+    sessions.on('error', (event) => { errors.push(event) })
+    const customer = visitor()
+    await customer.visit((session) => session.set('note', 'x'))
+    advance(2 * 3600)
+    const { session, exchange } = await customer.begin()
+    exchange.headSent = true
+    await session.load()
+    expect([session.endedBecause, errors]).toEqual(['expired-idle', []])
+  })
+
   it('is refused after a logout only where revokedBefore says so', async () => {
     const revoked = new Map<string, number>()
     for (const [hook, expected] of [[undefined, 'ada'], [(owner: string) => revoked.get(owner), undefined], [async (owner: string) => revoked.get(owner), undefined]] as const) {

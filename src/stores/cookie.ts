@@ -119,11 +119,12 @@ function storeIn(exchange: Exchange, jar: Jar, { revokedBefore, chunks }: Settin
       jar.keep(id, applied.record)
       return { status: 'ok', version: applied.record.version }
     },
-    end(id) {
-      const was = jar.id === id && jar.record !== undefined
-      if (was) checkInTime()
-      if (was) jar.empty()
-      return was
+    end(id, because) {
+      // What has expired says so itself. To clear its cookie could clear a newer one, of a login that this request overlapped.
+      if (jar.id !== id || jar.record === undefined || because.startsWith('expired')) return false
+      checkInTime()
+      jar.empty()
+      return true
     },
   }
 }

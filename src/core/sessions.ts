@@ -300,7 +300,7 @@ class Manager<Data extends object> implements Sessions<Data>, Core {
     for await (const id of this.store.find(entryTerm(OWNER, owner))) {
       const record = id === except ? undefined : await this.#readable(id, true)
       // One that has expired as well: a commit that is under way may still move its deadline.
-      if (record?.entries[OWNER] === entry && (await this.revoke(id)) && isLive(record, this.now())) count += 1
+      if (record?.entries[OWNER] === entry && (await this.revoke(id)) && this.#counts(record)) count += 1
     }
     return count
   }
@@ -352,11 +352,15 @@ class Manager<Data extends object> implements Sessions<Data>, Core {
   async #loadById(id: SessionId, fresh: boolean): Promise<Session<Data> | undefined> {
     if (!isId(id)) return undefined
     const record = await this.#readable(id, fresh)
-    // Without a token's hash it is nobody's session: a watermark is a record, too.
-    if (!isLive(record, this.now()) || record.tokenHash === '' || this.settings.counts?.(record) === false) return undefined
+    if (!this.#counts(record)) return undefined
     const life = this.#detachedLife()
     life.attach(id, record, undefined)
     return new Session<Data>(life)
+  }
+
+  // Without a token's hash it is nobody's session: a watermark is a record, too.
+  #counts(record: SessionRecord | undefined): record is SessionRecord {
+    return isLive(record, this.now()) && record.tokenHash !== '' && this.settings.counts?.(record) !== false
   }
 
   async #readable(id: SessionId, fresh: boolean): Promise<SessionRecord | undefined> {

@@ -28,6 +28,23 @@ describe('revokeEveryone', () => {
     expect((await ann.visit((session) => session.login('ann'))).result).toBe('ok')
   })
 
+  it('lets no commit bring back what has expired, and does not count it', async () => {
+    const { store, clock, sessions, visitor } = managed()
+    const customer = visitor()
+    await customer.visit((session) => session.login('ann'))
+    clock.advance('29 minutes')
+    const slow = await customer.begin()
+    slow.session.set('cart', 1)
+    const held = store.hold('patch', { when: 'before' })
+    const commit = slow.finish()
+    await held.reached
+    clock.advance('10 minutes')
+    expect(await revokeEveryone(sessions)).toBe(0)
+    held.release()
+    await commit
+    expect(await sessions.load({ id: slow.session.id })).toBeUndefined()
+  })
+
   it('lets no login through that is under way', async () => {
     const { store, sessions, visitor } = managed()
     const creating = store.hold('create')
@@ -93,6 +110,19 @@ describe('epoch', () => {
     for await (const session of restarted.findByOwner('ann')) owned.push(session.id)
     expect(owned).not.toContain(id)
     expect(owned).toHaveLength(1)
+  })
+
+  it('is not counted again by revokeAll, which ends for good what it has ended', async () => {
+    const { store, clock, sessions, visitor } = managed()
+    const before = visitor()
+    await before.visit((session) => session.login('ann'))
+    clock.advance(60)
+    const epoch = new Date(clock())
+    clock.advance(60)
+    await visitor().visit((session) => session.login('ann'))
+    const restarted = createSessions({ store, clock, sweepEvery: 'never', security: security({ epoch }) })
+    expect(await restarted.revokeAll('ann')).toBe(1)
+    expect(await sessions.load(before.token ?? '')).toBeUndefined()
   })
 
   it('counts from the latest login', async () => {

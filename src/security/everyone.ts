@@ -1,5 +1,7 @@
-import { SessionError } from '../core/errors.ts'
+import { isSessionError, SessionError } from '../core/errors.ts'
+import type { Core } from '../core/internal/core.ts'
 import { readWatermark, undoLogin, writeWatermark } from '../core/internal/identity.ts'
+import { isLive, type SessionId, type SessionRecord } from '../core/record.ts'
 import { coreOf, type Sessions } from '../core/sessions.ts'
 import type { SecurityHooks } from '../core/security.ts'
 
@@ -15,8 +17,23 @@ export async function revokeEveryone<Data extends object>(sessions: Sessions<Dat
   if (core?.settings.aroundLogin === undefined) throw new SessionError('ERR_SESSION_USAGE', 'A login that is under way would not notice that everybody was revoked. Pass security: security(), of sojourn/security, to createSessions.')
   await writeWatermark(core, EVERYBODY)
   let count = 0
-  for await (const { id } of sessions.list()) if (await sessions.revoke(id)) count += 1
+  for await (const id of core.store.list()) {
+    const record = await readable(core, id)
+    // Without a token's hash it is a mark such as ours. What has expired ends, too: a commit that is under way may still move its deadline.
+    if (record === undefined || record.tokenHash === '') continue
+    if ((await sessions.revoke(id)) && isLive(record, core.now())) count += 1
+  }
   return count
+}
+
+async function readable({ store, events }: Core, id: SessionId): Promise<SessionRecord | undefined> {
+  try {
+    return await store.read(id, true)
+  } catch (error) {
+    if (!isSessionError(error, 'ERR_SESSION_UNREADABLE')) throw error
+    events.emit('unreadable', { id, error })
+    return undefined
+  }
 }
 
 /** A login that began before everybody was revoked does not count. */

@@ -4,6 +4,8 @@ import { createSessions } from '../index.ts'
 import { memoryStore } from '../stores/memory.ts'
 import { movableClock } from '../testing/clock.ts'
 import { holdable } from '../testing/race-kit.ts'
+import type { SessionRecord } from './record.ts'
+import type { Store } from './store.ts'
 
 interface Data {
   cart: string[]
@@ -100,6 +102,38 @@ describe('held between two steps', () => {
     held.release()
     await commit
     expect(await sessions.load({ id: slow.session.id })).toBeUndefined()
+  })
+
+  it('a copy near a process that has not heard of a touch ends no session', async () => {
+    const { store, clock, sessions, visitor } = shop()
+    let copy: SessionRecord | undefined
+    const near: Store = { ...store, read: async (id, options) => (options?.fresh === true ? store.read(id) : (copy ??= await store.read(id))) }
+    const elsewhere = createSessions<Data>({ store: near, clock, sweepEvery: 'never' })
+    const customer = visitor()
+    await customer.visit((session) => session.login('ada'))
+    clock.advance('32 minutes')
+    const headers = { cookie: customer.cookie }
+    expect((await elsewhere.load({ headers }))?.owner).toBe('ada')
+    await customer.visit((session) => session.set('name', 'ada'))
+    clock.advance('2 minutes')
+    expect((await elsewhere.load({ headers }))?.owner).toBe('ada')
+    expect((await sessions.load({ headers }))?.owner).toBe('ada')
+  })
+
+  it('whoever comes with the token of an expired session that was found by value does not end the next of that value', async () => {
+    const { store, clock, sessions } = shop()
+    const first = await sessions.findOrCreate('name', 'job')
+    await first.regenerate()
+    clock.advance('1 hour')
+    const [near, fresh] = [store.hold('read', { when: 'after' }), store.hold('read', { when: 'after' })]
+    near.release()
+    const late = sessions.load(first.token ?? '')
+    await fresh.reached
+    const next = await sessions.findOrCreate('name', 'job')
+    fresh.release()
+    expect(await late).toBeUndefined()
+    next.set('cart', ['kept'])
+    expect(await next.commit()).toBe('ok')
   })
 
   it('a commit that overlaps a logout writes nothing', async () => {

@@ -7,7 +7,7 @@ import { hashSecret, sameHash, type Token } from '../token.ts'
 import type { Exchange, Transport } from '../transport.ts'
 import { isPromise } from './awaitable.ts'
 import type { Core } from './core.ts'
-import { AUTHENTICATED_AT } from './namespaces.ts'
+import { AUTHENTICATED_AT, INCARNATION } from './namespaces.ts'
 import { splitEntryText } from './entry-text.ts'
 import type { StoreGuard } from './store-guard.ts'
 
@@ -38,8 +38,8 @@ export function examine(core: Core, store: StoreGuard, offer: Offer, fresh: bool
   } catch (error) {
     return unreadable(core, offer, error)
   }
-  if (isPromise(answer)) return answer.then((record) => judge(core, store, offer, record), (error: unknown) => unreadable(core, offer, error))
-  return judge(core, store, offer, answer)
+  if (isPromise(answer)) return answer.then((record) => judge(core, store, offer, record, fresh), (error: unknown) => unreadable(core, offer, error))
+  return judge(core, store, offer, answer, fresh)
 }
 
 // A stored thing that is not a record must not lock its visitor out: it counts as gone.
@@ -49,12 +49,12 @@ function unreadable(core: Core, offer: Offer, error: unknown): Finding {
   return { kind: 'past', offer, because: 'unknown' }
 }
 
-function judge(core: Core, store: StoreGuard, offer: Offer, record: SessionRecord | undefined): Awaitable<Finding> {
+function judge(core: Core, store: StoreGuard, offer: Offer, record: SessionRecord | undefined, fresh: boolean): Awaitable<Finding> {
   if (record === undefined) return unknown(core, offer, 'unknown')
   const tokenHash = hashSecret(offer.token.secret)
   const now = core.now()
   if (sameHash(record.tokenHash, tokenHash)) {
-    if (!isLive(record, now)) return past(core, store, offer, record)
+    if (!isLive(record, now)) return past(core, store, offer, record, fresh)
     core.settings.guessing.fits(offer.exchange)
     if (core.settings.counts?.(record) === false) return { kind: 'past', offer, because: 'revoked' }
     return { kind: 'live', offer, record, tokenHash }
@@ -65,15 +65,19 @@ function judge(core: Core, store: StoreGuard, offer: Offer, record: SessionRecor
   return { kind: 'superseded', offer }
 }
 
-function past(core: Core, store: StoreGuard, offer: Offer, record: SessionRecord): Awaitable<Finding> {
+function past(core: Core, store: StoreGuard, offer: Offer, record: SessionRecord, fresh: boolean): Awaitable<Finding> {
   if (record.ended !== undefined) {
     core.events.emit('unknown-token', { id: offer.token.id, reason: 'ended' })
     return { kind: 'past', offer, because: endedBecause(record.ended.because) }
   }
+  // A copy near this process may not know of a touch yet, and the end is for good.
+  if (!fresh) return examine(core, store, offer, true)
   const because = expiryReason(record, startedAt(record), core.settings.deadlines)
   const { id } = offer.token
   core.events.emit('expire', { id, reason: because })
-  return endForGood(core, store, id, because).then(() => ({ kind: 'past', offer, because: endedBecause(because) }))
+  const finding: Finding = { kind: 'past', offer, because: endedBecause(because) }
+  // Under a derived id another session may have begun since, which must not be ended in its place.
+  return record.entries[INCARNATION] === undefined ? endForGood(core, store, id, because).then(() => finding) : finding
 }
 
 // A commit that was under way when the deadline passed may still move it; but whoever was told that the session has ended must not meet it again.

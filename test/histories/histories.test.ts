@@ -56,6 +56,7 @@ describe('the judge', () => {
     ['a session that nobody ended', () => [begin()], undefined, 'nobody ended it'],
     ['a session that came back', () => [begin(), deed({ name: 'logout' })], alive, 'had ended and lives'],
     ['a session seen after its end', () => [begin(), deed({ name: 'revoke' }, { token: undefined, saw: undefined }), deed({ name: 'read' })], undefined, 'saw a session that had ended'],
+    ['a session that came back after somebody was told that it has expired', () => [begin(), deed({ name: 'expire', minutes: 10 }, { wrote: -1 }), deed({ name: 'read' }, { saw: undefined, id: undefined }), deed({ name: 'expire', minutes: 10 }, { saw: undefined, token: undefined, wrote: 1 })], alive, 'had ended and lives'],
     ['a visitor who is logged out', () => [begin(), deed({ name: 'read' }, { saw: undefined, id: undefined })], alive, 'found no session'],
     ['an old token', () => [begin(), deed({ name: 'regenerate' }, { issued: `${id}.second` }), deed({ name: 'read' })], { ...alive, tokens: [`${id}.second`] }, 'had been replaced'],
     ['two tokens', () => [begin(), deed({ name: 'regenerate' }, { issued: `${id}.second` })], { ...alive, tokens: [`${id}.first`, `${id}.second`] }, 'newest token'],

@@ -33,7 +33,12 @@ export function timeOf({ scenarios }: Subject, { rounds, seconds }: Effort): num
 
 /** A B A B …: each round measures the bare server and the subject one right after the other, so that a busy machine slows both. */
 export async function compare(subject: Subject, url: string, { rounds, seconds }: Effort, progress: (text: string) => void): Promise<Row> {
-  const [base, measured] = [await start(subject.base, [], ''), await start(subject, subject.scenarios, url)]
+  const base = await start(subject.base, [], '')
+  // One that stays behind keeps the run from ending.
+  const measured = await start(subject, subject.scenarios, url).catch(async (error: unknown) => {
+    await stop(base)
+    throw error
+  })
   const results: Partial<Record<Scenario, Result>> = {}
   try {
     for (const scenario of subject.scenarios) {

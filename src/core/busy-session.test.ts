@@ -87,6 +87,43 @@ describe('a handler that goes on while the store is at work', () => {
     expect((await store.read(old))?.ended).toMatchObject({ because: 'destroyed' })
   })
 
+  it('does one thing after the other, though it waits for none', async () => {
+    const store = slowStore()
+    const customer = visitor({ store })
+    await customer.visit((session) => session.set('n', 0))
+    const { result } = await customer.visit((session) => Promise.all([session.regenerate(), session.regenerate(), session.update('n', (n = 0) => n + 1), session.commit()]))
+    expect(result).toEqual(['ok', 'ok', 1, 'ok'])
+    expect(await dataOf(customer)).toEqual({ n: 1 })
+  })
+
+  it('is answered with the cookie of a login that it did not wait for', async () => {
+    const customer = visitor()
+    const { setCookies } = await customer.visit((session) => { void session.login('ann') })
+    expect(setCookies).toHaveLength(1)
+    expect((await customer.visit((session) => session.owner)).result).toBe('ann')
+  })
+
+  it('is answered though something that it did not wait for has failed', async () => {
+    const customer = visitor()
+    await customer.visit((session) => { session.set('n', 1); session.login('ann', JSON.parse('{"assurance":9}')).catch(() => undefined) })
+    expect(await dataOf(customer)).toEqual({ n: 1 })
+  })
+
+  it('keeps an expiry that it sets while the session is made', async () => {
+    let now = 1_700_000_000_000
+    const customer = visitor({ clock: () => now })
+    await customer.visit(async (session) => {
+      session.set('n', 1)
+      session.expire('10 minutes')
+      const committed = session.commit()
+      session.expire('20 hours')
+      await committed
+      expect(session.isChanged).toBe(true)
+    })
+    now += 19 * 3_600_000
+    expect(await dataOf(customer)).toEqual({ n: 1 })
+  })
+
   it('reads once for all who load lazily at once', async () => {
     const customer = visitor({ load: 'lazy' })
     await customer.visit(async (session) => { await session.load(); session.set('n', 1) })

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { Visitor } from '../../test/internal/visitor.ts'
 import { watched, type Data } from '../../test/internal/watched.ts'
 import type { Session, SessionsOptions, Store } from '../index.ts'
-import type { TestExchange } from '../testing/exchange.ts'
+import { TestExchange } from '../testing/exchange.ts'
 import { SessionError } from './errors.ts'
 import type { Outcome } from './sessions.ts'
 
@@ -65,6 +65,17 @@ describe('a commit at each write', () => {
     patches.length = 0
     await one.visit(async (session) => { session.data.n = 3; await turn(); session.delete('n'); await turn(); session.metadata.set('x', 1); await turn(); session.namespace('a').set('b', 1) })
     expect(patches.map(({ set, remove }) => [set?.map(([key]) => key), remove])).toEqual([[['d:n'], undefined], [undefined, ['d:n']], [['m:x'], undefined], [['n:a:b'], undefined]])
+  })
+
+  it('goes on after the record was made, and hooks have run', async () => {
+    const one = watched({ commit: 'immediate', onStart: (session) => { session.set('note', 'begun') } }).visitor()
+    const request = await one.begin()
+    request.session.set('n', 1)
+    await request.session.commit()
+    request.session.set('n', 2)
+    await new Promise(setImmediate)
+    expect(await request.finish({ failed: true })).toHaveLength(1)
+    expect((await one.visit((session) => session.toObject())).result).toEqual({ n: 2, note: 'begun' })
   })
 
   it('that fails is tried again at the end of the request, and then tells', async () => {
@@ -170,6 +181,16 @@ describe('the hook at the end', () => {
     await request.session.login('ann')
     expect(await request.finish({ failed: true })).toHaveLength(1)
     expect(told('error')).toEqual([['error', { reason: 'onAccess', error: expect.objectContaining({ message: 'hook' }) }]])
+  })
+
+  it('is given the framework’s own request, and so is the one at the beginning', async () => {
+    const seen: unknown[] = []
+    const { sessions } = watched({ onStart: (_session, { request }) => { seen.push(['start', request]) }, onAccess: (_session, { request }) => { seen.push(['access', request]) } })
+    const request = { framework: true }
+    const session = await sessions.open(Object.defineProperty(new TestExchange(), 'request', { value: request }))
+    session.set('n', 1)
+    await sessions.finish(session)
+    expect(seen).toEqual([['start', request], ['access', request]])
   })
 
   it('at the beginning is told the request, and runs before the record is made, once', async () => {

@@ -161,6 +161,36 @@ describe('a patch', () => {
     expect(patches.map(({ touchedAt, index, expiresAt }) => [touchedAt, index?.length, expiresAt])).toEqual([[now(), 2, now() + 33 * 60_000], [undefined, undefined, undefined], [now(), 2, now() + 33 * 60_000]])
   })
 
+  it('of an update of an indexed key lists the session under the new value', async () => {
+    const { one, sessions } = await stored({ userId: 7 })
+    await one.visit((session) => session.update('userId', (n = 0) => n + 1))
+    const found: unknown[] = []
+    for await (const session of sessions.find('userId', 8)) found.push(session.get('userId'))
+    expect(found).toEqual([8])
+  })
+
+  it('moves the deadline again in a session that is held for long', async () => {
+    const { sessions, id, advance, patches, now } = await stored({ n: 1 }, { idleTimeout: '30 minutes' })
+    const held = await sessions.load({ id })
+    held?.set('n', 2)
+    await held?.commit()
+    expect(await held?.commit()).toBe('ok')
+    advance(600)
+    expect(await held?.commit()).toBe('ok')
+    advance(600)
+    held?.set('n', 3)
+    await held?.commit()
+    expect(patches.map(({ touchedAt }) => touchedAt)).toEqual([undefined, now() - 600_000, now()])
+  })
+
+  it('tells a deadline that timeouts, shortened meanwhile, do not bring nearer', async () => {
+    const { one, elsewhere, advance, now } = await stored({ n: 1 }, { idleTimeout: '2 hours' })
+    advance(1200)
+    const shorter = new Visitor<Data>(elsewhere({ idleTimeout: '10 minutes' }), one.cookie)
+    const { result } = await shorter.visit(async (session) => { session.isChanged = true; await session.commit(); return session.expiresAt })
+    expect(result).toBe(now() + 132 * 60_000 - 1_200_000)
+  })
+
   it('lists no session under what is empty or gone', async () => {
     const { visitor, created } = watched({ index: ['userId', 'note'] })
     await visitor().visit((session) => { Reflect.apply(session.set, session, ['note', null]); session.set('userId', 7); session.delete('userId') })

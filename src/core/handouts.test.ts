@@ -75,6 +75,13 @@ describe('of a cookie that ends with the browser', () => {
     expect((await visit((session) => { session.cookie.set({ maxAge: 60 }); session.cookie.set({ path: '/b' }) })).handout).toMatchObject({ token: before, overrides: { maxAge: 60, path: '/b' } })
   })
 
+  it('is told the token where the handler asks after the deadline was moved', async () => {
+    const { visit, token } = line()
+    await visit(set)
+    const before = token()
+    expect((await visit(async (session) => { session.isChanged = true; await session.commit(); session.cookie.send() })).handout).toMatchObject({ token: before, isNew: false })
+  })
+
   it('is told nothing where the handler asks and there is no session', async () => {
     const { visit } = line()
     expect((await visit((session) => session.cookie.send())).handout).toBeUndefined()

@@ -68,6 +68,21 @@ describe('load', () => {
     expect(await all(sessions.list())).toEqual([])
   })
 
+  it('of a session by id, done again, reads afresh, and finds out when it has ended', async () => {
+    const { sessions, fresh } = reading()
+    const told: unknown[] = []
+    sessions.on('gone', (event) => { told.push(event) })
+    const { id } = await sessions.create()
+    const held = await sessions.load({ id })
+    await held?.load()
+    await held?.load({ fresh: true })
+    expect(fresh).toEqual([false, true])
+    await sessions.revoke(id)
+    await held?.load({ fresh: true })
+    held?.set('n', 1)
+    expect([await held?.commit(), told]).toEqual(['gone', [{ id, reason: 'gone' }]])
+  })
+
   it('looks at nothing that a request is bound to', async () => {
     const { sessions, visitor } = watched({ bind: 'user-agent' })
     const one = visitor()
@@ -174,6 +189,33 @@ describe('findOrCreate', () => {
     expect(made.told('create')).toEqual([])
   })
 
+  it('reads afresh what another has made between the look and the making', async () => {
+    const made = watched()
+    const fresh: unknown[] = []
+    const theirs = await made.sessions.findOrCreate('userId', 7)
+    let looks = 0
+    const sessions = made.elsewhere({ store: { ...made.store, read: (id, options) => { looks += 1; fresh.push(options?.fresh); return looks === 1 ? undefined : made.store.read(id) } } })
+    expect((await sessions.findOrCreate('userId', 7)).id).toBe(theirs.id)
+    expect(fresh).toEqual([true, true])
+  })
+
+  it('makes another where the key of the first was deleted', async () => {
+    const { sessions } = watched()
+    const first = await sessions.findOrCreate('userId', 7)
+    first.delete('userId')
+    await first.commit()
+    const second = await sessions.findOrCreate('userId', 7)
+    expect([second.id === first.id, second.get('userId')]).toEqual([false, 7])
+  })
+
+  it('gives sessions of which two may change one key at once', async () => {
+    const { sessions, told } = watched()
+    const [one, two] = [await sessions.findOrCreate('userId', 7), await sessions.findOrCreate('userId', 7)]
+    one.set('n', (one.get('n') ?? 0) + 1)
+    two.set('n', (two.get('n') ?? 0) + 2)
+    expect([await one.commit(), await two.commit(), await one.update('n', (n = 0) => n + 10), told('gone')]).toEqual(['ok', 'ok', 12, []])
+  })
+
   it('gives a session to work with also where nothing is kept', async () => {
     const { sessions } = watched({ store: nullStore() })
     const session = await sessions.findOrCreate('userId', 7)
@@ -224,6 +266,14 @@ describe('find and list', () => {
     expect(told).toEqual([{ id: three.id, error: broken }])
     made.advance(3600)
     expect([await all(made.sessions.find('userId', 7)), await all(made.sessions.list())]).toEqual([[], []])
+  })
+
+  it('by owner pass over a session that lists the owner and is another’s', async () => {
+    const { sessions, held, now } = watched()
+    const session = await sessions.create()
+    await session.login('ann')
+    await held.patch(session.id, { now: now(), nonce: 'foreign', set: [['m:owner', '"bob"']] })
+    expect(await all(sessions.findByOwner('ann'))).toEqual([])
   })
 
   it('by a text find no number, and by an owner only theirs', async () => {
@@ -409,7 +459,7 @@ describe('the timer of sweeps', () => {
     }
   })
 
-  it('is spread by randomness up to eleven tenths, and never begins where it is switched off or has nothing to do', async () => {
+  it('is spread up to eleven tenths, and never begins where it is switched off or has nothing to do', async () => {
     vi.useFakeTimers()
     try {
       let swept = 0

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import { Visitor } from '../../test/internal/visitor.ts'
 import { headerTransport, watched, type Data, type Watched } from '../../test/internal/watched.ts'
-import type { SessionsOptions } from '../index.ts'
+import type { Session, SessionsOptions } from '../index.ts'
 import { hashSecret } from './token.ts'
 
 /** A visitor who has a session with `n: 1`. */
@@ -91,6 +91,17 @@ describe('a session of nobody', () => {
     expect(Object.keys(all.created[0]?.entries ?? {})).toEqual(['d:n'])
   })
 
+  it('answers ok to an end that has nothing to end', async () => {
+    const { visitor, held } = watched()
+    await visitor().visit(async (session) => {
+      session.expire('now')
+      expect(await session.commit()).toBe('ok')
+      session.data = null
+      expect(await session.commit()).toBe('ok')
+    })
+    expect(held.count()).toBe(0)
+  })
+
   it('comes too late when the head leaves between its first write and the commit', async () => {
     const { session, exchange } = await watched().visitor().begin()
     session.set('n', 1)
@@ -140,6 +151,53 @@ describe('a session that this request has ended', () => {
     expect(setCookies).toHaveLength(1)
     expect(told('destroy')).toEqual([['destroy', { id, reason: 'destroyed' }]])
     expect(held.count('create')).toBe(0)
+  })
+
+  it.each<[string, (session: Session<Data>) => unknown]>([
+    ['an expiry that has passed', (session) => session.expire('now')],
+    ['data = null', (session) => { session.data = null }],
+  ])('by %s tells and stores that it was destroyed, at the commit', async (_how, act) => {
+    const { one, id, told, held, now } = await customer()
+    await one.visit(async (session) => { act(session); expect(await session.commit()).toBe('ok'); expect([session.id, session.endedBecause]).toEqual([id, 'logged-out']) })
+    expect(told('destroy')).toEqual([['destroy', { id, reason: 'destroyed' }]])
+    expect((await held.read(id))?.ended).toEqual({ because: 'destroyed', at: now() })
+  })
+
+  it('has a signal that stays fired when it is released', async () => {
+    const { one } = await customer()
+    await one.visit(async (session) => {
+      await session.destroy()
+      const { signal } = session
+      await session.release()
+      expect([signal.aborted, session.signal === signal]).toEqual([true, true])
+    })
+  })
+
+  it('fires the signals of other requests, also where the store tells nobody', async () => {
+    const { one, elsewhere, store } = await customer()
+    const { watch: _watch, ...deaf } = store
+    const here = elsewhere({ store: deaf })
+    const [first, second] = [await new Visitor<Data>(here, one.cookie).begin(), await new Visitor<Data>(here, one.cookie).begin()]
+    const { signal } = first.session
+    await second.session.destroy()
+    expect(signal.aborted).toBe(true)
+  })
+
+  it('is followed by another, with an id of its own, when a commit is forced', async () => {
+    const { one, id, told } = await customer()
+    await one.visit(async (session) => { await session.destroy(); session.isChanged = true })
+    expect((await one.visit((session) => [session.id === id, session.isNew, session.keys()])).result).toEqual([false, false, []])
+    expect(told('create', 'gone').map(([name]) => name)).toEqual(['create'])
+  })
+
+  it('apart from requests is followed by another as well', async () => {
+    const { sessions } = watched()
+    const session = await sessions.create()
+    const { id } = session
+    await session.destroy()
+    session.set('n', 1)
+    expect([await session.commit(), session.id === id]).toEqual(['ok', false])
+    expect((await sessions.load(session.token ?? ''))?.get('n')).toBe(1)
   })
 
   it('cannot be followed by another once the head has left', async () => {
@@ -200,6 +258,21 @@ describe('a session that another has ended or rotated meanwhile', () => {
     const event = ['gone', { id, reason: 'gone' }]
     expect(told()).toEqual([event, event])
     expect(patches).toEqual([])
+  })
+
+  it('is none that data = null and a write could begin anew', async () => {
+    const { session, finish, told, held, id } = await gone()
+    session.data = null
+    session.set('n', 3)
+    expect(await session.commit()).toBe('gone')
+    expect([await finish(), held.count('create'), told('gone')]).toEqual([[], 0, [['gone', { id, reason: 'gone' }]]])
+  })
+
+  it('tells of a new token the one that made it', async () => {
+    const { one, told, id } = await customer()
+    const [first, second] = [await one.begin(), await one.begin()]
+    expect([await first.session.regenerate(), await second.session.regenerate()]).toEqual(['ok', 'gone'])
+    expect(told('regenerate', 'gone')).toEqual([['regenerate', { id }], ['gone', { id }]])
   })
 
   it('has a signal that has fired, the same whenever it is asked for', async () => {
@@ -355,6 +428,14 @@ describe('a session that is loaded when somebody asks for it', () => {
     expect([result, setCookies, exchange.responseHeader('vary'), held.count(), told()]).toEqual([['ok', false], [], undefined, 0, []])
   })
 
+  it('is not stored, and tells of nothing, though a commit is forced', async () => {
+    const { one, told, held } = await customer({ load: 'lazy' })
+    const { result } = await one.visit((session) => { session.isChanged = true; return session.commit() })
+    expect([result, told(), held.count()]).toEqual(['ok', [], 0])
+    await one.visit(async (session) => { await session.load(); await session.release(); session.isChanged = true; expect(await session.commit()).toBe('ok') })
+    expect(told('gone', 'commit')).toEqual([])
+  })
+
   it('refuses to be read or written before', async () => {
     const { one } = await customer({ load: 'lazy' })
     const refused = expect.objectContaining({ code: 'ERR_SESSION_NOT_LOADED' })
@@ -420,7 +501,7 @@ describe('a session that the store could not give', () => {
     expect([await session.update('n', () => 2), await session.regenerate()]).toEqual(['gone', 'gone'])
     session.cookie.send()
     expect(await finish()).toEqual([])
-    expect(gones).toEqual([{ reason: 'degraded' }, { reason: 'degraded' }, { reason: 'degraded' }])
+    expect(gones).toStrictEqual([{ reason: 'degraded' }, { reason: 'degraded' }, { reason: 'degraded' }])
     expect([held.count('create'), held.count('patch')]).toEqual([0, 0])
   })
 
@@ -444,6 +525,41 @@ describe('data set to null and written again', () => {
     })
     expect(setCookies[0]).toMatch(/Max-Age=0/)
     expect(await sessions.load({ id })).toBeUndefined()
+  })
+
+  it('fires the signal of what it ended, and gives one of its own to what follows', async () => {
+    const { one } = await customer()
+    await one.visit(async (session) => {
+      const { signal } = session
+      session.data = null
+      session.set('n', 2)
+      expect([signal.aborted, session.signal === signal]).toEqual([false, true])
+      await session.commit()
+      const next = session.signal
+      expect([signal.aborted, next.aborted, next === signal]).toEqual([true, false, false])
+      await session.destroy()
+      expect(next.aborted).toBe(true)
+    })
+  })
+
+  it('keeps what else was written for nobody before', async () => {
+    const { visitor } = watched()
+    const one = visitor()
+    await one.visit((session) => { session.flash.set('x', 1); session.data = null; session.set('n', 1) })
+    expect((await one.visit((session) => [session.flash.take('x'), session.get('n')])).result).toEqual([1, 1])
+  })
+
+  it.each<[string, (session: Session<Data>) => Promise<unknown>, unknown]>([
+    ['an update', (session) => session.update('n', (n = 10) => n + 1), 11],
+    ['a login', (session) => session.login('ann'), 'ok'],
+    ['a commit', (session) => session.commit(), 'ok'],
+  ])('is told as an end and then a beginning at once by %s', async (_what, act, answer) => {
+    const { one, told, id } = await customer()
+    const { session } = await one.begin()
+    session.data = null
+    session.set('note', 'x')
+    expect(await act(session)).toBe(answer)
+    expect(told('destroy', 'create')).toEqual([['destroy', { id, reason: 'destroyed' }], ['create', { id: session.id }]])
   })
 
   it('taken back by a discard leaves the session as it was read: its token, its terms, and that it is not new', async () => {

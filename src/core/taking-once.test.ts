@@ -1,6 +1,7 @@
 // An entry that exactly one request may take: the return to a saved request, beside whatever else happens to the session.
 import { describe, expect, it } from 'vitest'
-import { watched } from '../../test/internal/watched.ts'
+import { Visitor } from '../../test/internal/visitor.ts'
+import { watched, type Data } from '../../test/internal/watched.ts'
 import { continuations } from '../continuations/index.ts'
 
 /** A visitor who is about to come back to a saved request, at `url`. */
@@ -18,8 +19,8 @@ async function returning() {
 describe('a return', () => {
   it('takes what waits for it in one patch of its own, and says so to nobody but its page', async () => {
     const { one, url, patches, told, id } = await returning()
-    const { result } = await one.visit((session) => [session.continuations.arrived?.path, session.isChanged], { url })
-    expect(result).toEqual(['/order', false])
+    const { result } = await one.visit((session) => [session.continuations.arrived?.path, session.isChanged, session.continuations.has(new URL(url, 'http://shop.example').searchParams.get('r') ?? '')], { url })
+    expect(result).toEqual(['/order', false, false])
     expect(patches).toEqual([{ tokenHash: expect.any(String), remove: [expect.stringMatching(/^c:/)], expect: [[expect.stringMatching(/^c:/), expect.any(String)]] }])
     expect(told('load', 'commit', 'continuation')).toEqual([['load', { id }], ['commit', { id }]])
   })
@@ -64,6 +65,31 @@ describe('a return', () => {
       session.set('n', 2)
       expect(await session.commit()).toBe('gone')
     }
+  })
+
+  it('is given up when the store says that others were faster, whatever is tried', async () => {
+    const { one, url, elsewhere, store } = await returning()
+    let attempts = 0
+    const sessions = elsewhere({ store: { ...store, patch: async (id) => { attempts += 1; const record = await store.read(id); return record === undefined ? { status: 'gone' } : { status: 'conflict', record } } } })
+    const { session } = await new Visitor<Data>(sessions, one.cookie).begin({ url })
+    expect([session.continuations.arrived, attempts]).toEqual([undefined, 65])
+  })
+
+  it('comes with the load where sessions are loaded when somebody asks, once', async () => {
+    const { one, url, elsewhere, told } = await returning()
+    const { session } = await new Visitor<Data>(elsewhere({ load: 'lazy', continuations: continuations() }), one.cookie).begin({ url })
+    await session.load()
+    expect(session.continuations.arrived?.path).toBe('/order')
+    await session.load()
+    await session.load({ fresh: true })
+    expect(session.continuations.arrived?.path).toBe('/order')
+    expect(told('continuation')).toEqual([])
+  })
+
+  it('does not come a second time when the session is read again', async () => {
+    const { one, url, told } = await returning()
+    const { result } = await one.visit(async (session) => { await session.load({ fresh: true }); return session.continuations.arrived?.path }, { url })
+    expect([result, told('continuation')]).toEqual(['/order', []])
   })
 
   it('moves the deadline when that is due', async () => {

@@ -165,6 +165,18 @@ describe('the hook at the end', () => {
     expect(seen).toEqual([true, true, true, false].map(context))
   })
 
+  it('sees what is stored, not what was dropped', async () => {
+    const seen: unknown[] = []
+    const { visitor } = watched({ onAccess: (session) => { seen.push([session.get('n'), session.isChanged]) } })
+    const one = visitor()
+    await one.visit((session) => session.set('n', 1))
+    const failing = await one.begin()
+    failing.session.set('n', 2)
+    await failing.finish({ failed: true })
+    await visitor().visit((session, exchange) => { exchange.setResponseHeader('Cache-Control', 'public, max-age=60'); session.set('n', 3) })
+    expect(seen).toEqual([[1, false], [1, false], [undefined, false]])
+  })
+
   it('is waited for, and what it writes comes too late for this commit', async () => {
     const steps: string[] = []
     const { visitor } = watched({ onAccess: async (session) => { session.set('n', 9); await Promise.resolve(); steps.push('hook') } })
@@ -228,6 +240,23 @@ describe('a public response', () => {
     expect([created, told('not-saved')]).toEqual([[], [['not-saved', { reason: 'the response is publicly cacheable' }]]])
   })
 
+  it('begins none by a forced commit after an end, either', async () => {
+    const { visitor, created, told } = watched()
+    const one = visitor()
+    await one.visit((session) => session.set('n', 1))
+    created.length = 0
+    await one.visit(async (session, exchange) => { open(exchange); await session.destroy(); session.isChanged = true })
+    expect([created, told('not-saved').length]).toEqual([[], 1])
+  })
+
+  it('ends what was to end before one that is not begun', async () => {
+    const { visitor, told } = watched()
+    const one = visitor()
+    const { result: id } = await one.visit((session) => { session.set('n', 1); return session.id })
+    await one.visit((session, exchange) => { open(exchange); session.data = null; session.set('n', 2) })
+    expect(told('destroy', 'not-saved')).toEqual([['not-saved', { reason: 'the response is publicly cacheable' }], ['destroy', { id, reason: 'destroyed' }]])
+  })
+
   it('stores what changes in a session that is there, and ends one', async () => {
     const { visitor, sessions, told } = watched()
     const one = visitor()
@@ -244,6 +273,16 @@ describe('a public response', () => {
     const one = visitor()
     await one.visit(async (session, exchange) => { open(exchange); session.set('n', 1); await session.commit() })
     expect((await one.visit((session) => session.get('n'))).result).toBe(1)
+  })
+})
+
+describe('a session apart from requests', () => {
+  it('can be finished, too: what changed is stored', async () => {
+    const { sessions } = watched()
+    const session = await sessions.create()
+    session.set('n', 1)
+    await sessions.finish(session)
+    expect((await sessions.load({ id: session.id }))?.get('n')).toBe(1)
   })
 })
 

@@ -169,6 +169,12 @@ describe('a patch', () => {
     expect(found).toEqual([8])
   })
 
+  it('of a session held apart from requests repeats nothing that an update has stored', async () => {
+    const { sessions, id, patches } = await stored({ n: 1 })
+    const held = await sessions.load({ id })
+    expect([await held?.update('n', (n = 0) => n + 1), held?.isChanged, await held?.commit(), patches.length]).toEqual([2, false, 'ok', 1])
+  })
+
   it('moves the deadline again in a session that is held for long', async () => {
     const { sessions, id, advance, patches, now } = await stored({ n: 1 }, { idleTimeout: '30 minutes' })
     const held = await sessions.load({ id })
@@ -253,6 +259,14 @@ describe('an expiry of its own', () => {
     expect(await data()).toEqual({})
   })
 
+  it('of a key is kept by an update that begins the session', async () => {
+    const { visitor, advance } = watched()
+    const one = visitor()
+    await one.visit(async (session) => { session.set('n', 1, { expires: 60 }); expect(await session.update('n', (n = 0) => n + 1)).toBe(2) })
+    advance(60)
+    expect((await one.visit((session) => session.has('n'))).result).toBe(false)
+  })
+
   it('of a key that has passed is none for an update, which begins from nothing', async () => {
     const { one, advance, data } = await stored({})
     await one.visit((session) => session.set('n', 1, { expires: 60 }))
@@ -298,6 +312,13 @@ describe('two requests that changed one key', () => {
     expect(patches).toHaveLength(2)
   })
 
+  it('are told alone: not what the same request changed and nobody else did', async () => {
+    const { overlap, told, id } = await stored({ n: 1, note: 'x', userId: 7 }, { merge: { note: () => 'merged' } })
+    const slow: Act = (session) => { session.set('n', (session.get('n') ?? 0) + 1); session.set('note', `${session.get('note')}y`); session.get('userId'); session.delete('userId') }
+    expect(await overlap(slow, (session) => session.set('n', 5))).toEqual({ n: 2, note: 'xy' })
+    expect(told('conflict')).toEqual(conflict(id, 'd:n'))
+  })
+
   it('are not told where the later had not read it', async () => {
     const { overlap, told, patches } = await stored({ n: 1 })
     expect(await overlap((session) => session.set('n', 2), (session) => session.set('n', 5))).toEqual({ n: 2 })
@@ -324,7 +345,7 @@ describe('two requests that changed one key', () => {
 
   it('and are merged to nothing have it no more', async () => {
     const { overlap } = await stored({ n: 1, note: 'x' }, { merge: { n: () => JSON.parse('{}').none } })
-    expect(await overlap((session) => session.set('n', (session.get('n') ?? 0) + 1), (session) => session.set('n', 5))).toEqual({ note: 'x' })
+    expect(await overlap((session) => session.set('n', (session.get('n') ?? 0) + 1), (session) => session.set('n', 5))).toStrictEqual({ note: 'x' })
   })
 
   it('are merged to what the later one sees from then on', async () => {
@@ -436,6 +457,12 @@ describe('a schema', () => {
     seen.length = 0
     expect((await one.visit((session) => session.get('n'))).result).toBe(1)
     expect(seen).toEqual([{ n: 1 }, { n: 1, note: 'x' }])
+  })
+
+  it('of the whole sees the other keys also where they are sealed', async () => {
+    const schema = v.pipe(v.record(v.string(), v.unknown()), v.check((data) => 'note' in data))
+    const { one } = await stored({ n: 1, note: 'x' }, { codec: sealingCodec(['1'.repeat(64)]), schema: schema as SessionsOptions<Data>['schema'] & object })
+    expect((await one.visit((session) => session.get('n'))).result).toBe(1)
   })
 
   it('checks data alone, and what is listed', async () => {

@@ -133,6 +133,23 @@ describe('a login', () => {
     expect(await made.sessions.load({ id })).toBeUndefined()
   })
 
+  it('that a revocation of all overtook ends what it made, and is told as an end', async () => {
+    const { visitor, sessions, held, told } = watched()
+    const one = visitor()
+    const { result: id } = await one.visit((session) => { session.set('n', 1); return session.id })
+    const { session, finish } = await one.begin()
+    const point = held.hold('patch')
+    const login = session.login('ann')
+    await point.reached
+    await sessions.revokeAll('ann')
+    point.release()
+    expect(await login).toBe('gone')
+    session.set('n', 2)
+    expect(await session.commit()).toBe('gone')
+    expect(told('destroy', 'gone')).toEqual([['destroy', { id, reason: 'revoked' }], ['gone', { id, reason: 'gone' }]])
+    expect([session.endedBecause, await finish()]).toEqual(['revoked', [expect.stringMatching(/Max-Age=0/)]])
+  })
+
   it('that can neither be checked nor ended hands out no token', async () => {
     const made = watched()
     let reads = 0

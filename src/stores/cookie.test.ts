@@ -119,6 +119,15 @@ describe('a session in sealed cookies', () => {
     expect((await customer.visit((session) => session.owner)).result).toBe('ada')
   })
 
+  it('is not sealed anew with the current key when it has expired', async () => {
+    const before = sealedSessions({ keys: [ONE] }).visitor()
+    await before.visit((session) => session.set('note', 'x'))
+    const { visitor, advance } = sealedSessions({ keys: [TWO, ONE] })
+    expect((await visitor(before.cookie).visit((session) => session.get('note'))).setCookies).toHaveLength(1)
+    advance(2 * 3600)
+    expect((await visitor(before.cookie).visit((session) => session.endedBecause))).toMatchObject({ result: 'expired-idle', setCookies: [] })
+  })
+
   it('is no error when it has expired and is read after the head', async () => {
     const { sessions, visitor, advance } = sealedSessions({}, { load: 'lazy' })
     const errors: unknown[] = []

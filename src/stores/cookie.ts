@@ -120,8 +120,12 @@ function storeIn(exchange: Exchange, jar: Jar, { revokedBefore, chunks }: Settin
       return { status: 'ok', version: applied.record.version }
     },
     end(id, because) {
-      // What has expired says so itself. To clear its cookie could clear a newer one, of a login that this request overlapped.
-      if (jar.id !== id || jar.record === undefined || because.startsWith('expired')) return false
+      if (jar.id !== id || jar.record === undefined) return false
+      // What has expired says so itself. To clear its cookie, or to seal it anew, could cost a newer one, of a login that this request overlapped.
+      if (because.startsWith('expired')) {
+        jar.leave()
+        return false
+      }
       checkInTime()
       jar.empty()
       return true
@@ -180,6 +184,11 @@ class Jar {
   empty(): void {
     this.record = undefined
     this.#changed = true
+  }
+
+  /** The cookie stays as it came. */
+  leave(): void {
+    this.#changed = false
   }
 
   hand(handout: TokenHandout): void {

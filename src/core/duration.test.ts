@@ -52,6 +52,21 @@ describe('parseDuration', () => {
     refusal(() => Reflect.apply(parseDuration, undefined, [value, 'idleTimeout']))
   })
 
+  it.each<[unknown, string]>([[null, 'null'], [undefined, 'a value of type undefined'], [{}, 'a value of type object'], [true, 'a value of type boolean'], [new Date(0), 'a Date'], [new Date(NaN), 'an invalid Date'], ['x'.repeat(60), `"${'x'.repeat(60)}"`], ['x'.repeat(61), `"${'x'.repeat(60)}"…`]])('names %s as what it is', (value, named) => {
+    expect(refusal(() => Reflect.apply(parseDuration, undefined, [value, 'idleTimeout']))).toContain(`idleTimeout is not a length of time: ${named}. Pass`)
+  })
+
+  it('takes a text of 200 characters, and none that is longer', () => {
+    expect([parseDuration('1h'.padEnd(200), 'x'), parseDuration('.25h', 'x'), parseInstant(` ${new Date(T0).toISOString()} `, T0, 'x'), parseInstant('2010-06-15'.padEnd(200), T0, 'x')]).toEqual([3600, 900, T0, T0])
+    refusal(() => parseDuration('1h'.padEnd(201), 'x'))
+    refusal(() => parseInstant('2010-06-15'.padEnd(201), T0, 'x'))
+  })
+
+  it('reaches to the last instant that a Date can hold, in seconds', () => {
+    expect([parseDuration(NEVER / 1000, 'x'), parseDuration(-NEVER / 1000, 'x')]).toEqual([NEVER / 1000, -NEVER / 1000])
+    refusal(() => parseDuration(NEVER / 1000 + 1, 'x'))
+  })
+
   it('says what to pass instead', () => {
     expect(refusal(() => parseDuration('5 fortnights', 'idleTimeout')))
       .toBe('SessionError: idleTimeout is not a length of time: "5 fortnights". Pass a number of seconds, or text such as "30 minutes", "1h 30m", "1:30" or "never".')
@@ -112,7 +127,9 @@ describe('parseTimeout', () => {
   it('asks about milliseconds when it is too long', () => {
     expect(refusal(() => parseTimeout(86_400_000, 'idleTimeout'))).toContain('at most 400 days, not 86400000. Are these milliseconds?')
     expect(refusal(() => parseTimeout(2000, 'storeTimeout', { max: 60 }))).toContain('at most 60 seconds, not 2000. Are these milliseconds?')
-    expect(refusal(() => parseTimeout('2 days', 'x', { max: DAY }))).toContain('at most 1 day')
+    expect(refusal(() => parseTimeout('2 days', 'x', { max: DAY }))).toContain('at most 1 day, not "2 days"')
+    expect(refusal(() => parseTimeout('2 days', 'x', { max: 90_000 }))).toContain('at most 90000 seconds, not')
+    expect(refusal(() => parseTimeout('never', 'x'))).toContain('not "never". Pass a number')
   })
 
   it('takes never only where there is no upper limit', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { TestExchange } from '../../testing/exchange.ts'
-import { checkedAttributes, checkName, cookieNamer, isSecure, lifetimeOf, serialise } from './cookie-attributes.ts'
+import { checkedAttributes, checkKnown, checkName, cookieNamer, isSecure, lifetimeOf, serialise } from './cookie-attributes.ts'
 import { headersExchange } from './headers-exchange.ts'
 
 const NOW = Date.UTC(2026, 0, 1)
@@ -32,13 +32,23 @@ describe('attributes of a cookie', () => {
     expect(() => checkedAttributes({ expires: 'x' })).toThrow(/cookie\.expires/)
   })
 
+  it('are quoted to their first 60 characters, no more', () => {
+    const long = 'x'.repeat(61)
+    const quoted = (text: string): unknown => expect.objectContaining({ message: expect.stringContaining(`"${text}"`) })
+    expect(() => checkedAttributes({ path: long })).toThrow(quoted(long.slice(1)))
+    expect(() => checkedAttributes({ domain: `-${long}` })).toThrow(quoted(`-${long.slice(2)}`))
+    expect(() => checkedAttributes({ sameSite: long })).toThrow(quoted(long.slice(1)))
+    expect(() => checkName(`;${long}`, checkedAttributes({}))).toThrow(quoted(`;${long.slice(2)}`))
+    expect(() => checkKnown({ [long]: 1 }, ['a', 'b'])).toThrow(/: there is no setting "x{60}"\. The settings are a, b\.$/)
+  })
+
   it('are secure as they say, or as the request is', () => {
     const on = (secure: boolean): TestExchange => new TestExchange({ secure })
     expect([isSecure(checkedAttributes({}), on(true)), isSecure(checkedAttributes({}), on(false)), isSecure(checkedAttributes({}), headersExchange({})), isSecure(checkedAttributes({ secure: true }), on(false)), isSecure(checkedAttributes({ secure: false }), on(true))]).toEqual([true, false, false, true, false])
   })
 
   it.each<[string, object, boolean]>([
-    ['__Host-a', {}, true], ['__Host-a', { secure: false }, false], ['__HOST-a', { path: '/a' }, false], ['__Host-a', { domain: 'a.example' }, false], ['__Secure-a', { path: '/a', domain: 'a.example' }, true], ['__secure-a', { secure: false }, false],
+    ['shop', { secure: false, path: '/a' }, true], ['__Host-a', {}, true], ['__Host-a', { secure: false }, false], ['__HOST-a', { path: '/a' }, false], ['__Host-a', { domain: 'a.example' }, false], ['__Secure-a', { path: '/a', domain: 'a.example' }, true], ['__secure-a', { secure: false }, false],
     ['x__Host-a', { path: '/a' }, true], ['a b', {}, false], ['', {}, false], ['x'.repeat(256), {}, true], ['x'.repeat(257), {}, false], ["!#$%&'*+-.^_`|~09AZaz", {}, true], ['a=b', {}, false],
   ])('allow the name %s with %o: %s', (name, given, isAllowed) => {
     const check = (): void => checkName(name, checkedAttributes(given))

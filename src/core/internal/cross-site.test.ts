@@ -16,6 +16,7 @@ describe('a page elsewhere', () => {
     ['our own form', 'POST', { 'sec-fetch-site': 'same-origin' }, false],
     ['the address line', 'POST', { 'sec-fetch-site': 'none' }, false],
     ['no browser', 'POST', {}, false],
+    ['a host that is none', 'POST', { origin: https, host: '[' }, true],
     ['a trusted origin', 'POST', { 'sec-fetch-site': 'cross-site', origin: 'https://app.example' }, false],
     ['our own origin of an old browser', 'POST', { origin: https, host: 'shop.example' }, false],
     ['our own origin with its port', 'POST', { origin: https, host: 'shop.example:443' }, false],

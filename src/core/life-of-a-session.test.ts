@@ -87,6 +87,24 @@ describe('times of a session', () => {
     expect(later).toEqual([start, true, false])
     expect((await visitor.visit(async (session) => { await session.login('ann'); return session.authenticatedAt })).result).toBe(now())
   })
+
+  it('are there no more once it has ended in the same request', async () => {
+    const { visitor } = manage()
+    await visitor.visit((session) => session.set('n', 1))
+    expect((await visitor.visit(async (session) => { await session.logout(); return [session.createdAt, session.expiresAt] })).result).toEqual([undefined, undefined])
+  })
+
+  it('are those of the stored session again when its replacement is discarded', async () => {
+    const { visitor } = manage()
+    const before = (await visitor.visit(async (session) => { session.set('n', 1); await session.commit(); return session.expiresAt })).result
+    const { result } = await visitor.visit((session) => {
+      session.data = null
+      session.set('n', 2)
+      session.discard()
+      return [session.expiresAt, session.get('n')]
+    })
+    expect(result).toEqual([before, 1])
+  })
 })
 
 describe('isChanged', () => {

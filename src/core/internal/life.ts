@@ -155,6 +155,7 @@ export class Life implements CopyContext {
     this.endAtCommit = false
     this.#replaced = undefined
     this.#ownDeadline = undefined
+    this.#deadline = 0
     this.#terms = []
     this.copy = this.#blankCopy()
   }
@@ -310,19 +311,20 @@ export class Life implements CopyContext {
   // The old session lives until the commit, so that a request that fails leaves it as it was.
   #beginAnew(): void {
     const { copy, guard, isNew } = this
-    const replaced = this.status === 'live' ? { id: this.id, copy, guard, isNew, terms: this.#terms } : undefined
+    const replaced = this.status === 'live' ? { id: this.id, copy, guard, isNew, deadline: this.#deadline, terms: this.#terms } : undefined
     this.endAtCommit = false
     if (replaced === undefined) return
     this.becomeBlank('absent')
     this.#replaced = replaced
   }
 
-  #takeBack({ id, copy, guard, isNew, terms }: Replaced): void {
+  #takeBack({ id, copy, guard, isNew, deadline, terms }: Replaced): void {
     this.becomeBlank('live')
     this.#id = id
     this.guard = guard
     this.isNew = isNew
     this.copy = copy
+    this.#deadline = deadline
     this.#terms = terms
   }
 
@@ -561,6 +563,7 @@ interface Replaced {
   readonly copy: WorkingCopy
   readonly guard: string | undefined
   readonly isNew: boolean
+  readonly deadline: number
   readonly terms: readonly string[]
 }
 

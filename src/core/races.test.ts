@@ -19,6 +19,21 @@ function shop() {
   return { store, clock, sessions, visitor: () => new Visitor<Data>(sessions) }
 }
 
+/** A logged-in customer whose session has expired while the commit of one request was under way. */
+async function overtaken() {
+  const made = shop()
+  const customer = made.visitor()
+  await customer.visit((session) => session.login('ada'))
+  made.clock.advance('29 minutes')
+  const slow = await customer.begin()
+  slow.session.set('name', 'late')
+  const held = made.store.hold('patch', { when: 'before' })
+  const commit = slow.finish()
+  await held.reached
+  made.clock.advance('10 minutes')
+  return { ...made, customer, id: slow.session.id, async arrive() { held.release(); await commit } }
+}
+
 describe('held between two steps', () => {
   it.each(['before', 'after'] as const)('a rotation that overlaps a revocation (%s its patch) brings nothing back', async (when) => {
     const { store, sessions, visitor } = shop()
@@ -71,37 +86,17 @@ describe('held between two steps', () => {
   })
 
   it('a commit that was under way when the session expired brings nothing back for whoever was told that it has ended', async () => {
-    const { store, clock, sessions, visitor } = shop()
-    const customer = visitor()
-    await customer.visit((session) => session.set('name', 'ada'))
-    clock.advance(29 * 60)
-    const slow = await customer.begin()
-    slow.session.set('name', 'late')
-    const held = store.hold('patch', { when: 'before' })
-    const commit = slow.finish()
-    await held.reached
-    clock.advance(10 * 60)
+    const { sessions, customer, id, arrive } = await overtaken()
     expect(await sessions.load({ headers: { cookie: customer.cookie } })).toBeUndefined()
-    held.release()
-    await commit
-    expect(await sessions.load({ id: slow.session.id })).toBeUndefined()
+    await arrive()
+    expect(await sessions.load({ id })).toBeUndefined()
   })
 
   it('a commit that was under way when the session expired brings nothing back after all sessions of the owner were revoked', async () => {
-    const { store, clock, sessions, visitor } = shop()
-    const customer = visitor()
-    await customer.visit((session) => session.login('ada'))
-    clock.advance(29 * 60)
-    const slow = await customer.begin()
-    slow.session.set('name', 'late')
-    const held = store.hold('patch', { when: 'before' })
-    const commit = slow.finish()
-    await held.reached
-    clock.advance(10 * 60)
+    const { sessions, id, arrive } = await overtaken()
     expect(await sessions.revokeAll('ada')).toBe(0)
-    held.release()
-    await commit
-    expect(await sessions.load({ id: slow.session.id })).toBeUndefined()
+    await arrive()
+    expect(await sessions.load({ id })).toBeUndefined()
   })
 
   it('a copy near a process that has not heard of a touch ends no session', async () => {

@@ -1,6 +1,6 @@
 import { encodeValue } from './codec.ts'
 import { deadlineAfterTouch } from './deadlines.ts'
-import { SessionError, isSessionError } from './errors.ts'
+import { SessionError } from './errors.ts'
 import { EVENT_NAMES, Events, type Listener, type SessionEventName } from './events.ts'
 import { andThen, isPromise } from './internal/awaitable.ts'
 import { EndRegistry } from './internal/end-registry.ts'
@@ -12,6 +12,7 @@ import type { Core } from './internal/core.ts'
 import { Life } from './internal/life.ts'
 import { DATA, INCARNATION, OWNER } from './internal/namespaces.ts'
 import { arrive, attach, offersOf } from './internal/open.ts'
+import { isSession, readRecord } from './internal/records.ts'
 import { StoreGuard } from './internal/store-guard.ts'
 import { Sweeper } from './internal/sweeper.ts'
 import { hooksFrom, settingsFrom, type CoreOptions, type Hooks, type Settings, type StartHook } from './options.ts'
@@ -298,9 +299,9 @@ class Manager<Data extends object> implements Sessions<Data>, Core {
     let count = 0
     const entry = encodeValue(owner)
     for await (const id of this.store.find(entryTerm(OWNER, owner))) {
-      const record = id === except ? undefined : await this.#readable(id, true)
+      const record = id === except ? undefined : await readRecord(this, id, true)
       // One that has expired as well: a commit that is under way may still move its deadline.
-      if (record?.entries[OWNER] === entry && (await this.revoke(id)) && this.#counts(record)) count += 1
+      if (record?.entries[OWNER] === entry && (await this.revoke(id)) && isSession(this, record)) count += 1
     }
     return count
   }
@@ -351,26 +352,11 @@ class Manager<Data extends object> implements Sessions<Data>, Core {
 
   async #loadById(id: SessionId, fresh: boolean): Promise<Session<Data> | undefined> {
     if (!isId(id)) return undefined
-    const record = await this.#readable(id, fresh)
-    if (!this.#counts(record)) return undefined
+    const record = await readRecord(this, id, fresh)
+    if (!isSession(this, record)) return undefined
     const life = this.#detachedLife()
     life.attach(id, record, undefined)
     return new Session<Data>(life)
-  }
-
-  // Without a token's hash it is nobody's session: a watermark is a record, too.
-  #counts(record: SessionRecord | undefined): record is SessionRecord {
-    return isLive(record, this.now()) && record.tokenHash !== '' && this.settings.counts?.(record) !== false
-  }
-
-  async #readable(id: SessionId, fresh: boolean): Promise<SessionRecord | undefined> {
-    try {
-      return await this.store.read(id, fresh)
-    } catch (error) {
-      if (!isSessionError(error, 'ERR_SESSION_UNREADABLE')) throw error
-      this.events.emit('unreadable', { id, error })
-      return undefined
-    }
   }
 
   // Its token is one that nobody has; the incarnation tells this life of the id from the next, since operations by id carry no token.

@@ -112,7 +112,7 @@ describe('epoch', () => {
     expect(owned).toHaveLength(1)
   })
 
-  it('is not counted again by revokeAll, which ends for good what it has ended', async () => {
+  it('is not counted again by revokeAll and revokeEveryone, which end for good what it has ended', async () => {
     const { store, clock, sessions, visitor } = managed()
     const before = visitor()
     await before.visit((session) => session.login('ann'))
@@ -123,6 +123,11 @@ describe('epoch', () => {
     const restarted = createSessions({ store, clock, sweepEvery: 'never', security: security({ epoch }) })
     expect(await restarted.revokeAll('ann')).toBe(1)
     expect(await sessions.load(before.token ?? '')).toBeUndefined()
+    await visitor().visit((session) => session.login('eve'))
+    clock.advance(60)
+    const later = createSessions({ store, clock, sweepEvery: 'never', security: security({ epoch: new Date(clock()) }) })
+    expect(await revokeEveryone(later)).toBe(0)
+    expect(await sessions.findByOwner('eve')[Symbol.asyncIterator]().next()).toMatchObject({ done: true })
   })
 
   it('counts from the latest login', async () => {

@@ -1,7 +1,6 @@
-import { isSessionError, SessionError } from '../core/errors.ts'
-import type { Core } from '../core/internal/core.ts'
+import { SessionError } from '../core/errors.ts'
 import { readWatermark, undoLogin, writeWatermark } from '../core/internal/identity.ts'
-import { isLive, type SessionId, type SessionRecord } from '../core/record.ts'
+import { isSession, readRecord } from '../core/internal/records.ts'
 import { coreOf, type Sessions } from '../core/sessions.ts'
 import type { SecurityHooks } from '../core/security.ts'
 
@@ -18,22 +17,12 @@ export async function revokeEveryone<Data extends object>(sessions: Sessions<Dat
   await writeWatermark(core, EVERYBODY)
   let count = 0
   for await (const id of core.store.list()) {
-    const record = await readable(core, id)
+    const record = await readRecord(core, id, true)
     // Without a token's hash it is a mark such as ours. What has expired ends, too: a commit that is under way may still move its deadline.
     if (record === undefined || record.tokenHash === '') continue
-    if ((await sessions.revoke(id)) && isLive(record, core.now())) count += 1
+    if ((await sessions.revoke(id)) && isSession(core, record)) count += 1
   }
   return count
-}
-
-async function readable({ store, events }: Core, id: SessionId): Promise<SessionRecord | undefined> {
-  try {
-    return await store.read(id, true)
-  } catch (error) {
-    if (!isSessionError(error, 'ERR_SESSION_UNREADABLE')) throw error
-    events.emit('unreadable', { id, error })
-    return undefined
-  }
 }
 
 /** A login that began before everybody was revoked does not count. */

@@ -38,7 +38,9 @@ export function cookieStore(options: CookieStoreOptions): CookieStore {
   const settings = settingsFrom(options)
   const jars = new Attachment('sojourn.jar', (value) => value instanceof Jar)
   const jarOf = (exchange: Exchange): Jar => {
-    const jar = jars.get(exchange) ?? new Jar(exchange, settings)
+    const present = jars.get(exchange)
+    if (present !== undefined) return present
+    const jar = new Jar(exchange, settings)
     jars.set(exchange, jar)
     return jar
   }

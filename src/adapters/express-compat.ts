@@ -4,7 +4,7 @@ import { Session } from '../core/session.ts'
 import type { Sessions } from '../core/sessions.ts'
 import { compatView, type CompatMethods } from './internal/compat-view.ts'
 import { crossSiteCheck, type CrossSiteOptions } from './internal/cross-site.ts'
-import { asExpressSees, type ExpressRequest } from './internal/express-request.ts'
+import { ExpressExchange, type ExpressRequest } from './internal/express-request.ts'
 import { markLate, type LateOptions } from './internal/late.ts'
 import type { NodeResponse } from './internal/node-types.ts'
 import { sessionFrom } from './internal/place.ts'
@@ -32,7 +32,7 @@ export interface ExpressCompatSession<Data extends object> {
  * Declares no types of `request.session`: those of `@types/express-session` fit, or yours with {@link CompatSession}.
  */
 export function expressCompatSession<Data extends object>(sessions: Sessions<Data>, { as = 'session', ...options }: ExpressCompatOptions = {}): ExpressCompatSession<Data> {
-  const check = crossSiteCheck(sessions, options)
+  const mount = { sessions, as, check: crossSiteCheck(sessions, options), late: options.late }
   const opened = new Attachment('sojourn.session', (value): value is Session<Data> => value instanceof Session)
   const place = (request: object, session: Session<Data>): void => {
     const show = (value: object | undefined): void => void Object.defineProperty(request, as, { value, configurable: true, enumerable: true, writable: true })
@@ -45,7 +45,7 @@ export function expressCompatSession<Data extends object>(sessions: Sessions<Dat
     const present = opened.get(request)
     markLate(present, options.late)
     if (present !== undefined) return next()
-    withSession(sessions, request, response, { as, check, late: options.late, ...asExpressSees(request), next: (session) => { place(request, session); next() }, fail: next })
+    withSession(mount, new ExpressExchange(request, response), { next: (session) => { place(request, session); next() }, fail: next })
   }
   return Object.assign(middleware, { of: (request: object) => sessionFrom(opened.get(request), sessions, as) })
 }

@@ -2,7 +2,7 @@ import type { RegisteredSession } from '../core/register.ts'
 import type { Session } from '../core/session.ts'
 import type { Sessions } from '../core/sessions.ts'
 import { crossSiteCheck, type CrossSiteOptions } from './internal/cross-site.ts'
-import { asExpressSees, type ExpressRequest } from './internal/express-request.ts'
+import { ExpressExchange, type ExpressRequest } from './internal/express-request.ts'
 import type { LateOptions } from './internal/late.ts'
 import type { NodeResponse } from './internal/node-types.ts'
 import { sessionFrom } from './internal/place.ts'
@@ -35,9 +35,8 @@ export interface ExpressSession<Data extends object> {
  * Express' error handler. Behind a proxy that ends TLS, `app.set('trust proxy', 1)` makes the cookie secure.
  */
 export function expressSession<Data extends object>(sessions: Sessions<Data>, { as = 'session', ...options }: ExpressSessionOptions = {}): ExpressSession<Data> {
-  const check = crossSiteCheck(sessions, options)
-  const middleware = (request: ExpressRequest, response: NodeResponse, next: (error?: unknown) => void): void => withSession(sessions, request, response, {
-    as, check, late: options.late, ...asExpressSees(request), next: () => next(), fail: next,
-  })
+  const mount = { sessions, as, check: crossSiteCheck(sessions, options), late: options.late }
+  const middleware = (request: ExpressRequest, response: NodeResponse, next: (error?: unknown) => void): void =>
+    withSession(mount, new ExpressExchange(request, response), { next: () => next(), fail: next })
   return Object.assign(middleware, { of: (request: object) => sessionFrom(Reflect.get(request, as), sessions, as) })
 }

@@ -85,8 +85,16 @@ class KoaExchange extends NodeExchange {
   readonly context: KoaContext
 
   constructor(context: KoaContext) {
-    super(context.req, context.res, { secure: context.secure, host: context.host })
+    super(context.req, context.res)
     this.context = context
+  }
+
+  get secure(): boolean {
+    return this.context.secure
+  }
+
+  get host(): string | undefined {
+    return this.context.host
   }
 
   override get body(): unknown {

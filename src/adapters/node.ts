@@ -9,7 +9,7 @@ import { crossSiteCheck, type CrossSiteCheck, type CrossSiteOptions } from './in
 import { cutOff } from './internal/error-answer.ts'
 import type { HeldResponse } from './internal/held-response.ts'
 import type { LateOptions } from './internal/late.ts'
-import { forwardedHost, isSecureRequest } from './internal/node-exchange.ts'
+import { PlainExchange } from './internal/node-exchange.ts'
 import type { NodeRequest, NodeResponse } from './internal/node-types.ts'
 import { sessionFrom } from './internal/place.ts'
 import { withSession } from './internal/with-session.ts'
@@ -65,15 +65,16 @@ export function nodeSession<Data extends object>(
 }
 
 function asMiddleware<Data extends object>(sessions: Sessions<Data>, check: CrossSiteCheck, { as = 'session', trustProxy = false, late }: NodeSessionOptions): NodeMiddleware<Data> {
-  const middleware = (request: NodeRequest, response: NodeResponse, next: (error?: unknown) => void): void => withSession(sessions, request, response, {
-    as, check, late, secure: isSecureRequest(request, trustProxy), host: forwardedHost(request, trustProxy), next: () => next(), fail: next,
-  })
+  const mount = { sessions, as, check, late }
+  const middleware = (request: NodeRequest, response: NodeResponse, next: (error?: unknown) => void): void =>
+    withSession(mount, new PlainExchange(request, response, trustProxy), { next: () => next(), fail: next })
   return Object.assign(middleware, { of: (request: object) => sessionFrom(Reflect.get(request, as), sessions, as) })
 }
 
 function asListener<Data extends object>(
   sessions: Sessions<Data>, check: CrossSiteCheck, listener: NodeListener<NodeRequest, NodeResponse, Data>, { trustProxy = false, late, onError = console.error }: NodeSessionOptions,
 ): (request: NodeRequest, response: NodeResponse) => void {
+  const mount = { sessions, check, late }
   return (request, response) => {
     const fail = (error: unknown): void => {
       // Not the application's failure, and whoever makes such requests must not fill its log.
@@ -93,7 +94,7 @@ function asListener<Data extends object>(
         threw(error)
       }
     }
-    withSession(sessions, request, response, { check, late, secure: isSecureRequest(request, trustProxy), host: forwardedHost(request, trustProxy), next, fail })
+    withSession(mount, new PlainExchange(request, response, trustProxy), { next, fail })
   }
 }
 

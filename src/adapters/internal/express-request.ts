@@ -1,4 +1,4 @@
-import { forwardedHost, isSecureRequest } from './node-exchange.ts'
+import { forwarded, isSecureRequest, NodeExchange } from './node-exchange.ts'
 import type { NodeRequest } from './node-types.ts'
 
 /** The part of Express' request that is used here. Version 4 and 5. */
@@ -9,8 +9,15 @@ export interface ExpressRequest extends NodeRequest {
 }
 
 /** What Express thinks of where a request came to, which follows `app.set('trust proxy', …)`. */
-export function asExpressSees(request: ExpressRequest): { readonly secure: boolean; readonly host: string | undefined } {
-  return { secure: request.secure ?? isSecureRequest(request, false), host: forwardedHost(request, () => trustsProxy(request)) }
+export class ExpressExchange extends NodeExchange<ExpressRequest> {
+  get secure(): boolean {
+    return this.request.secure ?? isSecureRequest(this.request, false)
+  }
+
+  get host(): string | undefined {
+    const host = forwarded(this.request, 'x-forwarded-host')
+    return host !== undefined && trustsProxy(this.request) ? host : undefined
+  }
 }
 
 // What Express itself asks in `request.host` of version 5 and `request.hostname`; that of version 4 leaves out the port.

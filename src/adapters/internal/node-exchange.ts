@@ -3,23 +3,26 @@ import type { NodeRequest, NodeResponse } from './node-types.ts'
 import { appendHeader } from './response-head.ts'
 
 /** The exchange of a Node request and response. */
-export class NodeExchange implements Exchange {
-  readonly request: NodeRequest
-  readonly #response: NodeResponse
-  readonly secure: boolean
-  readonly host: string | undefined
+export abstract class NodeExchange<Request extends NodeRequest = NodeRequest> implements Exchange {
+  readonly request: Request
+  readonly response: NodeResponse
   /** Set when the commit is acknowledged: from then on nothing can be added to the head. Until then the response is held back. */
   headSent: boolean
+  readonly #headers: NodeRequest['headers']
 
-  constructor(request: NodeRequest, response: NodeResponse, { secure, host }: { readonly secure: boolean; readonly host: string | undefined }) {
+  constructor(request: Request, response: NodeResponse) {
     this.request = request
-    this.#response = response
-    this.secure = secure
-    this.host = host
+    this.response = response
     this.headSent = response.headersSent
+    // Node makes them when they are first asked for, and asks itself each time whether it has.
+    this.#headers = request.headers
   }
 
-  get raw(): NodeRequest {
+  abstract get secure(): boolean
+
+  abstract get host(): string | undefined
+
+  get raw(): Request {
     return this.request
   }
 
@@ -43,22 +46,40 @@ export class NodeExchange implements Exchange {
   }
 
   header(name: string): string | undefined {
-    const value = this.request.headers[name]
+    const value = this.#headers[name]
     return Array.isArray(value) ? value.join(', ') : value
   }
 
   responseHeader(name: string): string | undefined {
-    const value = this.#response.getHeader(name)
+    const value = this.response.getHeader(name)
     if (value === undefined) return undefined
     return Array.isArray(value) ? value.join(', ') : String(value)
   }
 
   setResponseHeader(name: string, value: string): void {
-    this.#response.setHeader(name, value)
+    this.response.setHeader(name, value)
   }
 
   appendResponseHeader(name: string, value: string): void {
-    appendHeader(this.#response, name, value)
+    appendHeader(this.response, name, value)
+  }
+}
+
+/** What node:http itself knows, and what a proxy says when it is trusted. */
+export class PlainExchange extends NodeExchange {
+  readonly #trustProxy: boolean
+
+  constructor(request: NodeRequest, response: NodeResponse, trustProxy: boolean) {
+    super(request, response)
+    this.#trustProxy = trustProxy
+  }
+
+  get secure(): boolean {
+    return isSecureRequest(this.request, this.#trustProxy)
+  }
+
+  get host(): string | undefined {
+    return this.#trustProxy ? forwarded(this.request, 'x-forwarded-host') : undefined
   }
 }
 
@@ -70,14 +91,8 @@ export function isSecureRequest(request: NodeRequest, trustProxy: boolean): bool
   return forwarded(request, 'x-forwarded-proto') === 'https'
 }
 
-/** The host that the first proxy says, when proxies are trusted; undefined when `Host` is to be believed. */
-export function forwardedHost(request: NodeRequest, trustsProxy: boolean | (() => boolean)): string | undefined {
-  const host = forwarded(request, 'x-forwarded-host')
-  if (host === undefined) return undefined
-  return (typeof trustsProxy === 'function' ? trustsProxy() : trustsProxy) ? host : undefined
-}
-
-function forwarded(request: NodeRequest, name: string): string | undefined {
+/** What the first proxy says of itself in a header. */
+export function forwarded(request: NodeRequest, name: string): string | undefined {
   const value = request.headers[name]
   return (Array.isArray(value) ? value[0] : value)?.split(',')[0]?.trim()
 }

@@ -23,27 +23,31 @@ export interface Result {
 export interface Effort {
   readonly rounds: number
   readonly seconds: number
+  /** Seconds of load before the first round of each scenario: an engine compiles what is called often, and a server runs for days. */
+  readonly warmUp: number
 }
 
 /** Seconds that a comparison takes on a machine that does nothing else. */
-export function timeOf({ scenarios }: Subject, { rounds, seconds }: Effort): number {
+export function timeOf({ scenarios }: Subject, { rounds, seconds, warmUp }: Effort): number {
   // Each load waits some 40 ms for its last answers; starting, logging in and looking for what is lost take about three seconds.
-  return 3 + scenarios.length * (2 * rounds * (seconds + 0.04) + 2 * (seconds / 2 + 0.04))
+  return 3 + scenarios.length * (2 * rounds * (seconds + 0.04) + 2 * (warmUp + 0.04))
 }
 
 /** A B A B …: each round measures the bare server and the subject one right after the other, so that a busy machine slows both. */
-export async function compare(subject: Subject, url: string, { rounds, seconds }: Effort, progress: (text: string) => void): Promise<Row> {
-  const base = await start(subject.base, [], '')
+export async function compare(subject: Subject, url: string, { rounds, seconds, warmUp }: Effort, progress: (text: string) => void): Promise<Row> {
+  const bare = await start(subject.base, [], '')
   // One that stays behind keeps the run from ending.
   const measured = await start(subject, subject.scenarios, url).catch(async (error: unknown) => {
-    await stop(base)
+    await stop(bare)
     throw error
   })
+  // Both are asked the same: a browser sends a cookie whether or not somebody reads it.
+  const base = { ...bare, small: measured.small, large: measured.large }
   const results: Partial<Record<Scenario, Result>> = {}
   try {
     for (const scenario of subject.scenarios) {
       const pairs: [Measured, Measured][] = []
-      for (const running of [base, measured]) await load(running, scenario, seconds / 2)
+      for (const running of [base, measured]) await load(running, scenario, warmUp)
       for (let round = 0; round < rounds; round += 1) {
         progress(`${scenario}, round ${round + 1} of ${rounds}`)
         pairs.push([await load(base, scenario, seconds), await load(measured, scenario, seconds)])

@@ -1,3 +1,4 @@
+import { isPromise } from '../core/internal/awaitable.ts'
 import type { RegisteredData } from '../core/register.ts'
 import type { Session } from '../core/session.ts'
 import type { Sessions } from '../core/sessions.ts'
@@ -45,13 +46,15 @@ export function honoSession<Data extends object>(
     const refused = check(exchange)
     if (refused !== undefined) throw refused
     if (sessions.readsBody) exchange.body = await formOf(context.req.raw)
-    const session = await sessions.open(exchange)
+    const opened = sessions.open(exchange)
+    const session = isPromise(opened) ? await opened : opened
     markLate(session, options.late)
     context.set(as, session)
     await next()
     exchange.bind(context.res)
     try {
-      await sessions.finish(session, { status: context.res.status, failed: context.error !== undefined })
+      const finished = sessions.finish(session, { status: context.res.status, failed: context.error !== undefined })
+      if (isPromise(finished)) await finished
     } catch (error) {
       await dropResponse(context, exchange)
       // The cookie of a login that has happened goes out with whatever Hono answers to the error.

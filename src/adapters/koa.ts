@@ -1,3 +1,4 @@
+import { isPromise } from '../core/internal/awaitable.ts'
 import type { RegisteredData } from '../core/register.ts'
 import type { Session } from '../core/session.ts'
 import type { Sessions } from '../core/sessions.ts'
@@ -6,7 +7,7 @@ import { hold } from './internal/held-response.ts'
 import { markLate, type LateOptions } from './internal/late.ts'
 import { NodeExchange } from './internal/node-exchange.ts'
 import type { NodeRequest, NodeResponse } from './internal/node-types.ts'
-import { sessionInPlace } from './internal/place.ts'
+import { leaveSession, sessionInPlace } from './internal/place.ts'
 import { SessionKeeper } from './internal/session-keeper.ts'
 
 /** The part of Koa's context that is used here. Version 2 and 3. */
@@ -49,16 +50,18 @@ export function koaSession<Data extends object>(
     const exchange = new KoaExchange(context)
     const refused = check(exchange)
     if (refused !== undefined) throw refused
-    const session = await sessions.open(exchange)
+    const opened = sessions.open(exchange)
+    const session = isPromise(opened) ? await opened : opened
     markLate(session, options.late)
-    Object.defineProperty(context, as, { value: session, configurable: true, enumerable: true, writable: true })
+    leaveSession(session, context, as)
     // Koa writes the response when all middleware is done; who writes on `ctx.res` before is held back until the commit.
     const held = hold(context.res, new SessionKeeper(sessions, session, exchange, answerTo(exchange)))
     try {
       await next()
       if (held.hasStarted) return
       exchange.headSent = context.res.headersSent
-      await sessions.finish(session, { status: context.status })
+      const finished = sessions.finish(session, { status: context.status })
+      if (isPromise(finished)) await finished
       exchange.headSent = true
     } catch (error) {
       if (held.hasStarted) throw error

@@ -6,7 +6,7 @@ import type { CrossSiteCheck } from './cross-site.ts'
 import { hold, type HeldResponse } from './held-response.ts'
 import { markLate } from './late.ts'
 import type { NodeExchange } from './node-exchange.ts'
-import { sessionInPlace } from './place.ts'
+import { leaveSession, sessionInPlace } from './place.ts'
 import { SessionKeeper } from './session-keeper.ts'
 
 /** How an adapter is mounted. */
@@ -58,17 +58,11 @@ function open<Data extends object>({ sessions, check }: Mount<Data>, exchange: N
 
 function begin<Data extends object>({ sessions, as, late }: Mount<Data>, exchange: NodeExchange, { next, fail }: Walk<Data>, session: Session<Data>): void {
   markLate(session, late)
-  if (as !== undefined) leave(session, exchange.request, as)
+  if (as !== undefined) leaveSession(session, exchange.request, as)
   next(session, hold(exchange.response, new SessionKeeper(sessions, session, exchange, fail)))
 }
 
 // Apart, since a function that may make closures pays for them also when it makes none.
 function beginLater<Data extends object>(mount: Mount<Data>, exchange: NodeExchange, walk: Walk<Data>, opened: PromiseLike<Session<Data>>): void {
   opened.then((session) => begin(mount, exchange, walk, session), walk.fail)
-}
-
-// Plainly where that is the same, since defining a property takes longer.
-function leave(session: object, request: object, as: string): void {
-  if (as in request) Object.defineProperty(request, as, { value: session, configurable: true, enumerable: true, writable: true })
-  else Reflect.set(request, as, session)
 }

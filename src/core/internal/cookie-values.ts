@@ -3,14 +3,10 @@
  * domains side by side. Quotes are taken off; nothing is decoded, since a token needs no escapes.
  */
 export function cookieValues(header: string, name: string): readonly string[] {
-  const first = valueAt(header, name, 0)
-  if (first === undefined) return NONE
-  const values = [first.value]
-  for (let next = valueAt(header, name, first.end); next !== undefined; next = valueAt(header, name, next.end)) values.push(next.value)
+  const values: string[] = []
+  for (let next = valueAt(header, name, 0); next !== undefined; next = valueAt(header, name, next.end)) values.push(next.value)
   return values
 }
-
-const NONE: readonly string[] = []
 
 function valueAt(header: string, name: string, from: number): { value: string; end: number } | undefined {
   for (let at = header.indexOf(name, from); at !== -1; at = header.indexOf(name, at + 1)) {

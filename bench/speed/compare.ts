@@ -29,8 +29,8 @@ export interface Effort {
 
 /** Seconds that a comparison takes on a machine that does nothing else. */
 export function timeOf({ scenarios }: Subject, { rounds, seconds, warmUp }: Effort): number {
-  // Each load waits some 40 ms for its last answers; starting, logging in and looking for what is lost take about three seconds.
-  return 3 + scenarios.length * (2 * rounds * (seconds + 0.04) + 2 * (warmUp + 0.04))
+  // Each load waits some 100 ms for its last answers; starting, logging in and looking for what is lost take about three seconds.
+  return 3 + scenarios.length * (2 * rounds * (seconds + 0.1) + 2 * (warmUp + 0.1))
 }
 
 /** A B A B …: each round measures the bare server and the subject one right after the other, so that a busy machine slows both. */

@@ -12,7 +12,7 @@ import { quickSubjects, subjects, type Subject } from './subjects.ts'
 const peers = join(import.meta.dirname, '..', 'peers')
 const results = join(import.meta.dirname, '..', 'results.md')
 const { values: { quick, only, merge, pairs } } = parseArgs({ options: { quick: { type: 'boolean', default: false }, only: { type: 'string' }, merge: { type: 'boolean', default: false }, pairs: { type: 'string' } } })
-const effort: Effort = { rounds: Number(pairs ?? (quick ? 1 : 7)), seconds: 0.5, warmUp: quick ? 0.75 : 1.5 }
+const effort: Effort = { rounds: Number(pairs ?? (quick ? 1 : 5)), seconds: 0.75, warmUp: quick ? 0.75 : 1 }
 const isWritten = !quick && (merge || only === undefined)
 
 async function main(): Promise<void> {

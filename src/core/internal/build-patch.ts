@@ -41,19 +41,17 @@ export function buildPatch(draft: Draft): Patch {
   const expect = expectations(draft, deadline !== undefined && draft.ownDeadline === undefined)
   // When the deadline moves, every term is scored anew with it.
   const index = moves ? [...new Set([...draft.listedUnder, ...newTerms])] : newTerms
-  return {
-    now,
-    nonce: draft.nonce,
-    ...(draft.guard !== undefined && { tokenHash: draft.guard }),
-    ...(identity.rotateTo !== undefined && { rotateTo: identity.rotateTo }),
-    ...(changes.set.length > 0 && { set: changes.set }),
-    ...(changes.remove.length > 0 && { remove: changes.remove }),
-    ...(expect.length > 0 && { expect }),
-    ...(moves && { touchedAt: now }),
-    ...((moves || index.length > 0) && { index }),
-    ...(deadline !== undefined && { expiresAt: deadline.at }),
-    ...(deadline?.kind === 'replace' && { deadline: 'replace' as const }),
-  }
+  const patch: { -readonly [Part in keyof Patch]: Patch[Part] } = { now, nonce: draft.nonce }
+  if (draft.guard !== undefined) patch.tokenHash = draft.guard
+  if (identity.rotateTo !== undefined) patch.rotateTo = identity.rotateTo
+  if (changes.set.length > 0) patch.set = changes.set
+  if (changes.remove.length > 0) patch.remove = changes.remove
+  if (expect.length > 0) patch.expect = expect
+  if (moves) patch.touchedAt = now
+  if (moves || index.length > 0) patch.index = index
+  if (deadline !== undefined) patch.expiresAt = deadline.at
+  if (deadline?.kind === 'replace') patch.deadline = 'replace'
+  return patch
 }
 
 export function isEmpty(patch: Patch): boolean {

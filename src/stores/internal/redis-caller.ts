@@ -37,7 +37,7 @@ export class RedisCaller {
   }
 
   /** Sends a command that changes nothing. */
-  async send(key: string, args: string[], signal?: AbortSignal): Promise<unknown> {
+  send(key: string, args: string[], signal?: AbortSignal): Promise<unknown> {
     return this.ask(key, (limit) => this.#link.send(key, args, limit), signal)
   }
 
@@ -113,7 +113,8 @@ export function untilAborted<T>(call: Promise<T>, signal: AbortSignal): Promise<
     // A client that drops the command since it was not sent yet says so first, which is more than we know.
     const giveUp = (): void => void setImmediate(() => reject(signal.reason))
     signal.addEventListener('abort', giveUp, { once: true })
-    call.then(resolve, reject).finally(() => signal.removeEventListener('abort', giveUp))
+    const settled = (): void => signal.removeEventListener('abort', giveUp)
+    call.then((value) => { settled(); resolve(value) }, (error: unknown) => { settled(); reject(error) })
   })
 }
 

@@ -38,6 +38,8 @@ interface NodeRedisSendOptions {
   readonly abortSignal?: AbortSignal
   /** Milliseconds; 0 for none. */
   readonly timeout?: number
+  /** What a reply of a kind becomes, by the byte that names the kind in RESP3: `%`, 37, is a map. */
+  readonly typeMapping?: { readonly 37: ArrayConstructor }
 }
 
 /** A `Redis` of ioredis 5 or 6, for one server or behind Sentinels. */
@@ -113,10 +115,12 @@ function refuseKeyPrefix(client: object): void {
 }
 
 // A command that is still queued when the signal fires is dropped, so a client that has reconnected replays no
-// old one. The client's own limit for each command would be a second signal, and a costly one.
+// old one. The client's own limit for each command would be a second signal, and a costly one; so would an object of each hash.
 function sendOptions(signal?: AbortSignal): NodeRedisSendOptions {
-  return signal === undefined ? {} : { abortSignal: signal, timeout: 0 }
+  return signal === undefined ? {} : { abortSignal: signal, timeout: 0, typeMapping: MAPS_AS_LISTS }
 }
+
+const MAPS_AS_LISTS = { 37: Array } as const
 
 function nodeRedis(client: NodeRedisClient): RedisLink {
   const cache = client.clientSideCache

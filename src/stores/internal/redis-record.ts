@@ -38,20 +38,41 @@ export function fieldsOf(record: SessionRecord): string[] {
  * an empty one. Throws `ERR_SESSION_UNREADABLE` when it is not a whole record.
  */
 export function recordFromReply(reply: unknown): SessionRecord | undefined {
-  const header = new Map<string, string>()
-  const index: string[] = []
-  const entries = makeEntries()
-  let size = 0
-  for (const [field, value] of pairsOf(reply)) {
-    size += 1
-    if (!field.startsWith('!')) entries[unescapeText(field)] = unescapeText(value)
-    else if (field.startsWith('!i')) index.push(field.slice(2))
-    else header.set(field, value)
-  }
-  return size === 0 ? undefined : { ...headerFrom(header), index, entries }
+  const fields: Fields = { header: new Map(), index: [], entries: makeEntries() }
+  const size = takeFields(fields, reply)
+  return size === 0 ? undefined : recordFrom(fields)
 }
 
-function headerFrom(header: ReadonlyMap<string, string>): Omit<SessionRecord, 'index' | 'entries'> {
+/** The fields of a record, by their kinds. */
+interface Fields {
+  readonly header: Map<string, string>
+  readonly index: string[]
+  readonly entries: Record<EntryKey, string>
+}
+
+// Written out for each kind of reply: a generator of pairs would take as long as all the rest of reading a record.
+function takeFields(fields: Fields, reply: unknown): number {
+  if (Array.isArray(reply)) {
+    for (let at = 0; at < reply.length; at += 2) take(fields, replyText(reply[at]), reply[at + 1])
+    return reply.length
+  }
+  if (reply instanceof Map) {
+    for (const [field, value] of reply) take(fields, replyText(field), value)
+    return reply.size
+  }
+  if (typeof reply !== 'object' || reply === null) throw unreadable('it is not a hash')
+  const names = Object.keys(reply)
+  for (const field of names) take(fields, field, Reflect.get(reply, field))
+  return names.length
+}
+
+function take({ header, index, entries }: Fields, field: string, value: unknown): void {
+  if (!field.startsWith('!')) entries[unescapeText(field)] = unescapeText(replyText(value))
+  else if (field.startsWith('!i')) index.push(field.slice(2))
+  else header.set(field, replyText(value))
+}
+
+function recordFrom({ header, index, entries }: Fields): SessionRecord {
   const previous = header.get('!p')
   const because = header.get('!x')
   if (because !== undefined && !isEndReason(because)) throw unreadable('its end has no known reason')
@@ -63,19 +84,9 @@ function headerFrom(header: ReadonlyMap<string, string>): Omit<SessionRecord, 'i
     tokenHash: text(header, '!h'),
     ...(previous !== undefined && { previous: { tokenHash: previous, rotatedAt: number(header, '!r') } }),
     nonce: text(header, '!n'),
+    index,
+    entries,
     ...(because !== undefined && { ended: { because, at: number(header, '!a') } }),
-  }
-}
-
-function* pairsOf(reply: unknown): Iterable<readonly [string, string]> {
-  if (Array.isArray(reply)) {
-    for (let at = 0; at < reply.length; at += 2) yield [replyText(reply[at]), replyText(reply[at + 1])]
-  } else if (reply instanceof Map) {
-    for (const [field, value] of reply) yield [replyText(field), replyText(value)]
-  } else if (typeof reply === 'object' && reply !== null) {
-    for (const [field, value] of Object.entries(reply)) yield [field, replyText(value)]
-  } else {
-    throw unreadable('it is not a hash')
   }
 }
 

@@ -12,21 +12,29 @@ export function valuesOf(row: unknown): readonly unknown[] {
  * was done to texts that the backend cannot hold. Throws `ERR_SESSION_UNREADABLE`.
  */
 export function recordFromRow(values: readonly unknown[], decode: (text: string) => string): SessionRecord {
-  const row = Object.fromEntries(RECORD_COLUMNS.map((column, at) => [column, values[at]]))
-  const previousHash = textOf(row['previousHash'])
-  const endedBecause = textOf(row['endedBecause'])
+  const at = (column: RecordColumn): unknown => values[PLACES[column]]
+  const previousHash = textOf(at('previousHash'))
+  const endedBecause = textOf(at('endedBecause'))
   return recordFrom({
-    version: numberOf(row['version']),
-    createdAt: numberOf(row['createdAt']),
-    touchedAt: numberOf(row['touchedAt']),
-    expiresAt: numberOf(row['expiresAt']),
-    tokenHash: textOf(row['tokenHash']),
-    previous: isNull(previousHash) ? undefined : { tokenHash: previousHash, rotatedAt: numberOf(row['rotatedAt']) },
-    nonce: textOf(row['nonce']),
-    index: parse(row['terms']),
-    entries: decoded(parse(row['entries']), decode),
-    ended: isNull(endedBecause) ? undefined : { because: endedBecause, at: numberOf(row['endedAt']) },
+    version: numberOf(at('version')),
+    createdAt: numberOf(at('createdAt')),
+    touchedAt: numberOf(at('touchedAt')),
+    expiresAt: numberOf(at('expiresAt')),
+    tokenHash: textOf(at('tokenHash')),
+    previous: isNull(previousHash) ? undefined : { tokenHash: previousHash, rotatedAt: numberOf(at('rotatedAt')) },
+    nonce: textOf(at('nonce')),
+    index: parse(at('terms')),
+    entries: decoded(parse(at('entries')), decode),
+    ended: isNull(endedBecause) ? undefined : { because: endedBecause, at: numberOf(at('endedAt')) },
   })
+}
+
+type RecordColumn = (typeof RECORD_COLUMNS)[number]
+
+const PLACES = placesOf(RECORD_COLUMNS)
+
+function placesOf<Column extends string>(columns: readonly Column[]): Readonly<Record<Column, number>> {
+  return Object.fromEntries(columns.map((column, at) => [column, at])) as Record<Column, number>
 }
 
 /** A whole number in any shape a driver gives to a 64-bit integer; anything else stays as it is. */
@@ -56,8 +64,11 @@ function parse(value: unknown): unknown {
 
 function decoded(entries: unknown, decode: (text: string) => string): unknown {
   if (typeof entries !== 'object' || entries === null || Array.isArray(entries)) return entries
-  const result: Record<string, unknown> = Object.create(null)
-  for (const [key, text] of Object.entries(entries)) result[decode(key)] = typeof text === 'string' ? decode(text) : text
+  const result: Record<string, unknown> = makeEntries()
+  for (const key of Object.keys(entries)) {
+    const text: unknown = Reflect.get(entries, key)
+    result[decode(key)] = typeof text === 'string' ? decode(text) : text
+  }
   return result
 }
 

@@ -1,5 +1,4 @@
 // One server of the benchmark, in a process of its own: node bench/speed/server.ts <framework> <variant> [url]. Sends its port to its parent.
-import { hash } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http'
 import { tmpdir } from 'node:os'
@@ -22,8 +21,9 @@ import { fileStore } from 'sojourn/stores/file'
 import { postgresStore } from 'sojourn/stores/postgres'
 import { redisStore } from 'sojourn/stores/redis'
 import { sqliteStore } from 'sojourn/stores/sqlite'
+import { limitOn } from './limits.ts'
 import { answer, serveParent, type Bag } from './routes.ts'
-import { FRAMEWORKS, isOneOf, VARIANTS, type Framework, type Variant } from './subjects.ts'
+import { FRAMEWORKS, isOneOf, LIMITS, VARIANTS, type Framework, type Variant } from './subjects.ts'
 
 function bagOf(session: Session): Bag {
   return { get: (key) => session.get(key), set: (key, value) => session.set(key, value), end: () => session.destroy() }
@@ -51,17 +51,6 @@ async function postgresAt(url: string): Promise<Store> {
   const store = postgresStore(new Pool({ connectionString: url, max: 16 }))
   await store.createTable()
   return store
-}
-
-/** Nothing but a fixed number of commands on the client that the store would have. */
-async function limit(commands: number, url: string): Promise<RequestListener> {
-  const client = await createClient({ url }).connect()
-  await client.hSet('limit', Object.fromEntries(Array.from({ length: 8 }, (_, n) => [`key${n}`, `${n}`.repeat(120)])))
-  const app = plainExpress()
-  return app.use(async (request, response) => {
-    for (let n = 0; n < commands; n += 1) await client.hGetAll('limit')
-    response.send(request.url === '/write' ? 'hello written 33' : 'hello 33333333333333333333')
-  })
 }
 
 function plainExpress(): express.Express {
@@ -96,18 +85,6 @@ function withKoa(sessions: Sessions | undefined): RequestListener {
   return app.callback()
 }
 
-/** What no session can do without whose store knows only the hash of a token: the hash, and what the answer varies with. */
-function hashing(): RequestListener {
-  const secret = 'x'.repeat(43)
-  const known = hash('sha256', secret, 'base64url')
-  return (_request, response) => {
-    if (hash('sha256', secret, 'base64url') !== known) response.statusCode = 401
-    response.setHeader('Vary', 'Cookie')
-    response.setHeader('Content-Type', 'text/plain')
-    response.end('hello 33333333333333333333')
-  }
-}
-
 async function startFastify(sessions: Sessions | undefined): Promise<void> {
   const app = fastify()
   if (sessions !== undefined) await app.register(fastifySession(sessions))
@@ -134,11 +111,14 @@ function listenerOf(framework: Framework, sessions: Sessions | undefined): Reque
 }
 
 async function start(framework: Framework, variant: Variant, url: string): Promise<void> {
+  if (isOneOf(LIMITS, variant)) return listen(await limitOn(variant, url, framework === 'express' ? plainExpress() : undefined))
   const sessions = variant === 'bare' ? undefined : createSessions({ store: await storeOf(variant, url), ...(variant !== 'cookie' && { cookie: { name: 'sid' } }) })
   if (framework === 'fastify') return startFastify(sessions)
   if (framework === 'hono') return startHono(sessions)
-  const commands = variant === 'limit of one command' ? 1 : variant === 'limit of two commands' ? 2 : 0
-  const listener = commands > 0 ? await limit(commands, url) : variant === 'limit of one hash' ? hashing() : listenerOf(framework, sessions)
+  listen(listenerOf(framework, sessions))
+}
+
+function listen(listener: RequestListener): void {
   const server = createServer(listener).listen(0, '127.0.0.1', () => serveParent(server.address()))
 }
 

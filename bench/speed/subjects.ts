@@ -5,8 +5,15 @@ export type Scenario = (typeof SCENARIOS)[number]
 export const FRAMEWORKS = ['node', 'express', 'fastify', 'koa', 'hono', 'starman'] as const
 export type Framework = (typeof FRAMEWORKS)[number]
 
-/** `bare` answers the same without any session; the limits do nothing but one or two commands on the same Redis client, or one SHA-256 of a token and the header `Vary`. */
-export const VARIANTS = ['bare', 'memory', 'sqlite', 'file', 'cookie', 'redis', 'near', 'postgres', 'limit of one command', 'limit of two commands', 'limit of one hash'] as const
+/**
+ * What no session of some kind can do without, and nothing else: one or two commands on the same Redis client, one SHA-256 of a token and the
+ * header `Vary`, one AES-256-GCM over the session that a cookie holds.
+ */
+export const LIMITS = ['limit of one command', 'limit of two commands', 'limit of one hash', 'limit of opening', 'limit of opening and sealing'] as const
+export type Limit = (typeof LIMITS)[number]
+
+/** `bare` answers the same without any session. */
+export const VARIANTS = ['bare', 'memory', 'sqlite', 'file', 'cookie', 'redis', 'near', 'postgres', ...LIMITS] as const
 export type Variant = (typeof VARIANTS)[number]
 
 /** A program of the benchmark. */
@@ -48,8 +55,8 @@ function plack(store: string, workers: number): Subject {
   return { framework: 'starman', name: `Plack::Middleware::Session, ${store}`, base: starman('bare'), ...starman(store), needs: 'starman', scenarios: ['anonymous', 'read', 'write'] }
 }
 
-function limit(framework: Framework, variant: Variant, scenario: Scenario): Subject {
-  return { framework, name: variant, base: bare(framework), program: ['speed/server.ts', framework, variant], ...needing(framework === 'express' ? 'redis' : ''), scenarios: [scenario] }
+function limit(framework: Framework, name: Limit, scenario: Scenario): Subject {
+  return { framework, name, base: bare(framework), program: ['speed/server.ts', framework, name], ...needing(name.includes('command') ? 'redis' : ''), scenarios: [scenario] }
 }
 
 function needing(store: string): Pick<Subject, 'needs'> {
@@ -61,6 +68,7 @@ export const subjects: readonly Subject[] = [
   sojourn('node', 'memory'),
   limit('node', 'limit of one hash', 'read'),
   sojourn('express', 'memory'),
+  limit('express', 'limit of one hash', 'read'),
   peer('express', 'express-session', 'memory'),
   sojourn('express', 'redis'),
   peer('express', 'express-session', 'redis'),
@@ -69,6 +77,8 @@ export const subjects: readonly Subject[] = [
   sojourn('express', 'near'),
   sojourn('express', 'sqlite'),
   sojourn('node', 'cookie'),
+  limit('node', 'limit of opening', 'read'),
+  limit('node', 'limit of opening and sealing', 'write'),
   peer('node', 'iron-session', 'cookie'),
   sojourn('fastify', 'memory'),
   peer('fastify', '@fastify/session', 'memory'),

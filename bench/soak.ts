@@ -1,18 +1,21 @@
-// npm run soak [-- --quick] [-- --store redis]: 30 minutes (2 with --quick) for each of sqlite, Redis and PostgreSQL at 80 % of what they can bear, with
-// logins, logouts and sweeps: does memory grow, does anything fail, is an acknowledged write lost?
+// npm run soak [-- --quick] [-- --store redis] [-- --together]: 30 minutes (2 with --quick) for each of sqlite, Redis and PostgreSQL at 80 % of what they can
+// bear, with logins, logouts and sweeps: does memory grow, does anything fail, is an acknowledged write lost? All at the same time with --together, which
+// takes half an hour instead of three times that. A full run of all stores writes docs/soak.md.
 import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { needsPostgres, startPostgres } from '../test/servers/postgres.ts'
 import { temporaryFolder } from '../test/servers/process.ts'
 import { needsRedis, startRedis } from '../test/servers/redis.ts'
-import { faultsOf, isMemory, table, type Memory, type Run } from './soak/report.ts'
+import { faultsOf, isMemory, page, table, type Memory, type Run } from './soak/report.ts'
 import { emptyTally, Visitor, type Tally } from './soak/visitor.ts'
 
 const STORES = ['sqlite', 'redis', 'postgres'] as const
-const { values } = parseArgs({ options: { quick: { type: 'boolean', default: false }, store: { type: 'string' } } })
+const { values } = parseArgs({ options: { quick: { type: 'boolean', default: false }, store: { type: 'string' }, together: { type: 'boolean', default: false } } })
 const SECONDS = values.quick ? 120 : 1800
 const SATURATION_SECONDS = values.quick ? 8 : 30
 const VISITORS = 400
@@ -113,19 +116,31 @@ function loadAt(origin: string, perSecond: number, tally: Tally): { stop(): Prom
   }
 }
 
-const runs: Run[] = []
-for (const store of STORES.filter((name) => values.store === undefined || values.store === name)) {
+async function run(store: (typeof STORES)[number]): Promise<Run | undefined> {
   const backend = await backendOf(store)
   if (backend === undefined) {
     console.log(`${store}: NOT RUN, its server is not on this machine`)
-    continue
+    return undefined
   }
   try {
-    runs.push(await soak(store, backend.place))
+    return await soak(store, backend.place)
   } finally {
     await backend.stop()
   }
 }
+
+async function oneAfterTheOther(stores: readonly (typeof STORES)[number][]): Promise<(Run | undefined)[]> {
+  const runs: (Run | undefined)[] = []
+  for (const store of stores) runs.push(await run(store))
+  return runs
+}
+
+const chosen = STORES.filter((name) => values.store === undefined || values.store === name)
+const runs = (await (values.together ? Promise.all(chosen.map(run)) : oneAfterTheOther(chosen))).filter((one) => one !== undefined)
 console.log(`\n${table(runs)}`)
-for (const run of runs) for (const fault of faultsOf(run)) console.log(`${run.store}: ${fault}`)
-process.exit(runs.every((run) => faultsOf(run).length === 0) ? 0 : 1)
+for (const one of runs) for (const fault of faultsOf(one)) console.log(`${one.store}: ${fault}`)
+if (!values.quick && runs.length === STORES.length) {
+  const how = { together: values.together, date: new Date().toISOString().slice(0, 10), node: process.version.slice(1), cores: availableParallelism() }
+  writeFileSync(join(import.meta.dirname, '..', 'docs', 'soak.md'), page(runs, how))
+}
+process.exit(runs.every((one) => faultsOf(one).length === 0) ? 0 : 1)

@@ -1,6 +1,6 @@
 import { createServer } from 'node:http'
 import { describe, expect, it } from 'vitest'
-import { faultsOf, table, type Memory, type Run } from '../bench/soak/report.ts'
+import { faultsOf, page, table, type Memory, type Run } from '../bench/soak/report.ts'
 import { emptyTally, Visitor, type Tally } from '../bench/soak/visitor.ts'
 import { nodeSession } from '../src/adapters/node.ts'
 import { createSessions } from '../src/index.ts'
@@ -30,6 +30,12 @@ describe('the soak test', () => {
 
   it('ends with a table', () => {
     expect(table([run({})]).split('\n').at(-1)).toBe('| sqlite | 100/s | 80/s | 800 | 0 | 0 | 5 | 0 | 0 | 0 | 3.0 ms | 50.0 ms | 20.0 21.0 21.0 21.0 |')
+  })
+
+  it('writes a page that says how it was made, and what went wrong if anything did', () => {
+    const how = { together: true, date: '2026-11-22', node: '24.21.0', cores: 2 }
+    expect(page([run({})], how)).toMatch(/2026-11-22 with Node 24\.21\.0 on 2 cores[^]*all stores at the same time[^]*\| sqlite \|[^]*No request failed/)
+    expect(page([run({ lost: 1, firstLoss: 'ada’s' })], { ...how, together: false })).toMatch(/one store after the other[^]*What went wrong:\n\n- sqlite: 1 acknowledged writes lost/)
   })
 
   it.each([[false, 0, 0], [true, 1, 1]])('has visitors who notice what an application forgets (%s)', async (forgets, lost, undone) => {

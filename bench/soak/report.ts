@@ -40,6 +40,32 @@ function isFlat(memory: readonly Memory[]): boolean {
   return warm !== undefined && last !== undefined && last.heapUsed <= warm.heapUsed * 1.2 + 4 * 1024 * 1024
 }
 
+/** How all runs were made. */
+export interface Circumstances {
+  readonly together: boolean
+  readonly date: string
+  readonly node: string
+  readonly cores: number
+}
+
+/** The whole page, as docs/soak.md has it. */
+export function page(runs: readonly Run[], { together, date, node, cores }: Circumstances): string {
+  const minutes = Math.round((runs[0]?.seconds ?? 0) / 60)
+  const faults = runs.flatMap((run) => faultsOf(run).map((fault) => `- ${run.store}: ${fault}`))
+  return `# Under load for long
+
+\`npm run soak\` asks first how many requests per second each store bears behind a node:http server, then sends 80 % of that for ${minutes} minutes: visitors log in, write,
+read what they wrote, and log out or stay away, while sweeps run. Every read is compared with the last acknowledged write, every logout is tried again with the
+cookie from before it. The time of a request counts from when it was due, so that one that had to wait for its turn is not flattered. The heap is measured after a collection, ${runs[0]?.memory.length ?? 0} times.
+
+Measured on ${date} with Node ${node} on ${cores} cores, which servers, stores and visitors share${together ? '; all stores at the same time, also while each measured what it bears' : '; one store after the other'}. Latencies say more of that than of the stores.
+
+${table(runs)}
+
+${faults.length === 0 ? 'No request failed, no acknowledged write was lost, no logout was undone, and no heap grew.' : `What went wrong:\n\n${faults.join('\n')}`}
+`
+}
+
 export function table(runs: readonly Run[]): string {
   const head = '| store | saturation | load | requests | logins | logouts | swept | errors | lost writes | undone logouts | p50 | p99 | heap over time, MiB |\n|---|---|---|---|---|---|---|---|---|---|---|---|---|'
   return [head, ...runs.map(line)].join('\n')

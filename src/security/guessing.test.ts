@@ -52,6 +52,21 @@ describe('guessing, by source', () => {
     expect(told).toEqual([{ count: 100 }])
   })
 
+  it('fails no request for a function that throws or answers no text, and warns once', async () => {
+    const warnings: string[] = []
+    const listener = ({ message }: Error): void => { warnings.push(message) }
+    process.on('warning', listener)
+    const { sessions, told, guesses } = watched(() => JSON.parse('7'))
+    const thrower = watched(() => { throw new Error('no such header') })
+    await guesses(undefined, 100)
+    await thrower.guesses('mallory', 100)
+    await new Visitor(sessions).visit((session) => session.set('a', 1))
+    await new Promise((resolve) => { setImmediate(resolve) })
+    process.off('warning', listener)
+    expect([told, thrower.told]).toEqual([[{ count: 100 }], [{ count: 100 }]])
+    expect(warnings.filter((message) => message.includes('guessing'))).toEqual([expect.stringContaining('no such header')])
+  })
+
   it('keeps a thousand sources: one who comes back after that many others begins anew', async () => {
     const { told, guesses } = watched()
     await guesses('mallory', 99)

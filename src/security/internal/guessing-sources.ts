@@ -16,7 +16,8 @@ export function guessingBySource(sourceOf: SourceOf): GuessingDetector {
   const overall = guessingDetector()
   // Least recent first.
   const bySource = new Map<string, GuessingDetector>()
-  const named = (exchange: Exchange | undefined): string | undefined => (exchange === undefined ? undefined : sourceOf(exchange)?.slice(0, MAX_SOURCE_LENGTH))
+  const tell = safely(sourceOf)
+  const named = (exchange: Exchange | undefined): string | undefined => (exchange === undefined ? undefined : tell(exchange)?.slice(0, MAX_SOURCE_LENGTH))
   return {
     fits(exchange) {
       overall.fits(exchange)
@@ -36,6 +37,21 @@ export function guessingBySource(sourceOf: SourceOf): GuessingDetector {
       const count = own.misses(now, exchange)?.count
       return count === undefined ? told : { count, source }
     },
+  }
+}
+
+// A request that the application's function did not reckon with must not fail for being counted.
+function safely(sourceOf: SourceOf): SourceOf {
+  let hasWarned = false
+  return (exchange) => {
+    try {
+      const source: unknown = sourceOf(exchange)
+      return typeof source === 'string' ? source : undefined
+    } catch (error) {
+      if (!hasWarned) process.emitWarning(`The function guessing of security() threw, so a request is counted without its source: ${String(error).slice(0, 200)}`, { type: 'SojournWarning' })
+      hasWarned = true
+      return undefined
+    }
   }
 }
 

@@ -86,14 +86,13 @@ class KoaExchange extends NodeExchange {
   /** What the visitor was told about the token. */
   readonly cookies: string[] = []
   readonly context: KoaContext
+  // At once: a socket of HTTP/2 that has closed does not tell any more whether it was encrypted.
+  readonly secure: boolean
 
   constructor(context: KoaContext) {
     super(context.req, context.res)
     this.context = context
-  }
-
-  get secure(): boolean {
-    return this.context.secure
+    this.secure = context.secure
   }
 
   get host(): string | undefined {

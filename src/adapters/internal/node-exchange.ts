@@ -18,9 +18,9 @@ export abstract class NodeExchange<Request extends NodeRequest = NodeRequest> im
     this.#headers = request.headers
   }
 
-  abstract get secure(): boolean
+  abstract readonly secure: boolean
 
-  abstract get host(): string | undefined
+  abstract readonly host: string | undefined
 
   get raw(): Request {
     return this.request
@@ -67,15 +67,14 @@ export abstract class NodeExchange<Request extends NodeRequest = NodeRequest> im
 
 /** What node:http itself knows, and what a proxy says when it is trusted. */
 export class PlainExchange extends NodeExchange {
+  // At once: a socket of HTTP/2 that has closed does not tell any more whether it was encrypted.
+  readonly secure: boolean
   readonly #trustProxy: boolean
 
   constructor(request: NodeRequest, response: NodeResponse, trustProxy: boolean) {
     super(request, response)
+    this.secure = isSecureRequest(request, trustProxy)
     this.#trustProxy = trustProxy
-  }
-
-  get secure(): boolean {
-    return isSecureRequest(this.request, this.#trustProxy)
   }
 
   get host(): string | undefined {

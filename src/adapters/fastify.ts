@@ -152,11 +152,16 @@ class FastifyExchange<Data extends object> implements Exchange {
   /** An error is being answered: nothing more is committed. */
   failed = false
   headSent: boolean
+  // Known from the beginning: where a request came from is forgotten when its socket closes.
+  readonly secure: boolean
+  readonly host: string | undefined
 
   constructor(request: FastifySessionRequest, reply: FastifySessionReply) {
     this.request = request
     this.reply = reply
     this.headSent = reply.raw.headersSent
+    this.secure = request.protocol === 'https'
+    this.host = request.host === '' ? undefined : request.host
   }
 
   get raw(): NodeRequest {
@@ -173,14 +178,6 @@ class FastifyExchange<Data extends object> implements Exchange {
 
   get body(): unknown {
     return this.request.body
-  }
-
-  get secure(): boolean {
-    return this.request.protocol === 'https'
-  }
-
-  get host(): string | undefined {
-    return this.request.host === '' ? undefined : this.request.host
   }
 
   get port(): number | undefined {

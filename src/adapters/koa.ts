@@ -86,7 +86,6 @@ class KoaExchange extends NodeExchange {
   /** What the visitor was told about the token. */
   readonly cookies: string[] = []
   readonly context: KoaContext
-  // At once: a socket of HTTP/2 that has closed does not tell any more whether it was encrypted.
   readonly secure: boolean
 
   constructor(context: KoaContext) {

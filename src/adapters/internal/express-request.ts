@@ -1,5 +1,5 @@
 import { forwarded, isSecureRequest, NodeExchange } from './node-exchange.ts'
-import type { NodeRequest } from './node-types.ts'
+import type { NodeRequest, NodeResponse } from './node-types.ts'
 
 /** The part of Express' request that is used here. Version 4 and 5. */
 export interface ExpressRequest extends NodeRequest {
@@ -10,13 +10,14 @@ export interface ExpressRequest extends NodeRequest {
 
 /** What Express thinks of where a request came to, which follows `app.set('trust proxy', …)`. */
 export class ExpressExchange extends NodeExchange<ExpressRequest> {
-  get secure(): boolean {
-    return this.request.secure ?? isSecureRequest(this.request, false)
-  }
+  readonly secure: boolean
+  readonly host: string | undefined
 
-  get host(): string | undefined {
-    const host = forwarded(this.request, 'x-forwarded-host')
-    return host !== undefined && trustsProxy(this.request) ? host : undefined
+  constructor(request: ExpressRequest, response: NodeResponse) {
+    super(request, response)
+    const host = forwarded(request, 'x-forwarded-host')
+    this.secure = request.secure ?? isSecureRequest(request, false)
+    this.host = host !== undefined && trustsProxy(request) ? host : undefined
   }
 }
 

@@ -18,6 +18,7 @@ export abstract class NodeExchange<Request extends NodeRequest = NodeRequest> im
     this.#headers = request.headers
   }
 
+  // Known from the beginning: where a request came from is forgotten when its socket closes, and a router may put another application in its place.
   abstract readonly secure: boolean
 
   abstract readonly host: string | undefined
@@ -67,7 +68,6 @@ export abstract class NodeExchange<Request extends NodeRequest = NodeRequest> im
 
 /** What node:http itself knows, and what a proxy says when it is trusted. */
 export class PlainExchange extends NodeExchange {
-  // At once: a socket of HTTP/2 that has closed does not tell any more whether it was encrypted.
   readonly secure: boolean
   readonly #trustProxy: boolean
 

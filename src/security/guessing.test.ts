@@ -52,19 +52,21 @@ describe('guessing, by source', () => {
     expect(told).toEqual([{ count: 100 }])
   })
 
-  it('fails no request for a function that throws or answers no text, and warns once', async () => {
+  it.each<[string, () => unknown]>([
+    ['throws', () => { throw new Error('no such header') }],
+    ['throws what has no text', () => { throw Object.create(null) }],
+    ['answers no text', () => 7],
+    ['answers later', async () => { throw new Error('not found') }],
+  ])('fails no request for a function that %s, counts it without its source, and warns once', async (_, sourceOf) => {
     const warnings: string[] = []
     const listener = ({ message }: Error): void => { warnings.push(message) }
     process.on('warning', listener)
-    const { sessions, told, guesses } = watched(() => JSON.parse('7'))
-    const thrower = watched(() => { throw new Error('no such header') })
-    await guesses(undefined, 100)
-    await thrower.guesses('mallory', 100)
-    await new Visitor(sessions).visit((session) => session.set('a', 1))
+    const { told, guesses } = watched((exchange) => Reflect.apply(sourceOf, undefined, [exchange]))
+    await guesses('mallory', 100)
     await new Promise((resolve) => { setImmediate(resolve) })
     process.off('warning', listener)
-    expect([told, thrower.told]).toEqual([[{ count: 100 }], [{ count: 100 }]])
-    expect(warnings.filter((message) => message.includes('guessing'))).toEqual([expect.stringContaining('no such header')])
+    expect(told).toEqual([{ count: 100 }])
+    expect(warnings).toEqual([expect.stringContaining('guessing')])
   })
 
   it('keeps a thousand sources: one who comes back after that many others begins anew', async () => {

@@ -43,14 +43,19 @@ export function guessingBySource(sourceOf: SourceOf): GuessingDetector {
 // A request that the application's function did not reckon with must not fail for being counted.
 function safely(sourceOf: SourceOf): SourceOf {
   let hasWarned = false
+  const none = (): undefined => {
+    if (!hasWarned) process.emitWarning('The function guessing of security() threw, or answered neither text nor undefined, so a request is counted without its source. Look at what it does with every request.', { type: 'SojournWarning' })
+    hasWarned = true
+  }
   return (exchange) => {
     try {
       const source: unknown = sourceOf(exchange)
-      return typeof source === 'string' ? source : undefined
-    } catch (error) {
-      if (!hasWarned) process.emitWarning(`The function guessing of security() threw, so a request is counted without its source: ${String(error).slice(0, 200)}`, { type: 'SojournWarning' })
-      hasWarned = true
-      return undefined
+      if (typeof source === 'string' || source === undefined) return source
+      // An asynchronous one must not end the process either.
+      if (source instanceof Promise) source.catch(none)
+      return none()
+    } catch {
+      return none()
     }
   }
 }

@@ -69,16 +69,12 @@ export abstract class NodeExchange<Request extends NodeRequest = NodeRequest> im
 /** What node:http itself knows, and what a proxy says when it is trusted. */
 export class PlainExchange extends NodeExchange {
   readonly secure: boolean
-  readonly #trustProxy: boolean
+  readonly host: string | undefined
 
   constructor(request: NodeRequest, response: NodeResponse, trustProxy: boolean) {
     super(request, response)
     this.secure = isSecureRequest(request, trustProxy)
-    this.#trustProxy = trustProxy
-  }
-
-  get host(): string | undefined {
-    return this.#trustProxy ? forwarded(this.request, 'x-forwarded-host') : undefined
+    this.host = trustProxy ? forwarded(request, 'x-forwarded-host') : undefined
   }
 }
 

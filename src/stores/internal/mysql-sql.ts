@@ -2,7 +2,7 @@ import { TOMBSTONE_AGE_MS, type EndReason, type SessionId, type SessionRecord } 
 import type { SweepRequest } from '../../core/store.ts'
 import type { MysqlValue } from './mysql-client.ts'
 import type { SqlValue } from './sql-extra-columns.ts'
-import { RECORD_COLUMNS, type SqlColumn, type SqlNames } from './sql-names.ts'
+import { RECORD_COLUMNS, type RecordColumn, type SqlColumn, type SqlNames } from './sql-names.ts'
 import { entriesText, entryPairs } from './sql-row.ts'
 
 /** A text with one `?` for each value. */
@@ -58,8 +58,6 @@ export function readStatement({ sessions, column }: SqlNames, id: SessionId, { l
   const columns = RECORD_COLUMNS.map((name, at) => `${name === 'terms' || name === 'entries' ? `CAST(${column[name]} AS BINARY)` : column[name]} AS c${at}`)
   return { sql: `SELECT ${columns.join(', ')} FROM ${sessions} WHERE ${column.id} = ?${lock ? ' FOR UPDATE' : ''}`, values: [bytes(id)] }
 }
-
-type RecordColumn = (typeof RECORD_COLUMNS)[number]
 
 // Every text goes as bytes, for the same reason.
 const VALUE: Readonly<Record<RecordColumn, (record: SessionRecord) => MysqlValue>> = {

@@ -71,6 +71,8 @@ const DEFAULT_COLUMNS: Readonly<Record<SqlColumn, string>> = {
 /** The columns of a record in the order in which every statement of ours reads and writes them. */
 export const RECORD_COLUMNS = ['version', 'createdAt', 'touchedAt', 'expiresAt', 'tokenHash', 'previousHash', 'rotatedAt', 'nonce', 'terms', 'entries', 'endedBecause', 'endedAt'] as const satisfies readonly SqlColumn[]
 
+export type RecordColumn = (typeof RECORD_COLUMNS)[number]
+
 // Room for the longest suffix that is added to the table's name: `_expires_at_idx`.
 const SUFFIX_LENGTH = 15
 

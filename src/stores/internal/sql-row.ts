@@ -1,5 +1,5 @@
 import { unreadable, recordFrom, makeEntries, type Entries, type SessionRecord } from '../../core/record.ts'
-import { RECORD_COLUMNS } from './sql-names.ts'
+import { RECORD_COLUMNS, type RecordColumn } from './sql-names.ts'
 
 /** A row's values in the order of the statement, whether the driver makes arrays or objects of rows. */
 export function valuesOf(row: unknown): readonly unknown[] {
@@ -28,8 +28,6 @@ export function recordFromRow(values: readonly unknown[], decode: (text: string)
     ended: isNull(endedBecause) ? undefined : { because: endedBecause, at: numberOf(at('endedAt')) },
   })
 }
-
-type RecordColumn = (typeof RECORD_COLUMNS)[number]
 
 const PLACES = placesOf(RECORD_COLUMNS)
 

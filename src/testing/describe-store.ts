@@ -2,6 +2,7 @@ import { strict as assert } from 'node:assert'
 import type { Awaitable, Store } from '../core/store.ts'
 import { historyCases } from './store-cases/histories.ts'
 import { indexCases } from './store-cases/index-terms.ts'
+import { randomSeed } from './store-cases/numbers.ts'
 import { oddityCases } from './store-cases/oddities.ts'
 import { patchCases } from './store-cases/patches.ts'
 import { raceCases } from './store-cases/races.ts'
@@ -37,6 +38,8 @@ export interface DescribeStoreOptions {
   readonly lacks?: readonly Capability[]
   /** The store's own `maxBytes`, where it has one. Cases with larger records are listed by name and not run. */
   readonly maxBytes?: number
+  /** Plays one random history again: the whole number that a failure has named. Defaults to another each time. */
+  readonly seed?: number
 }
 
 const cases: readonly StoreCase[] = [...recordCases, ...patchCases, ...valueCases, ...indexCases, ...sweepCases, ...raceCases, ...oddityCases, ...historyCases]
@@ -68,10 +71,10 @@ function testsFor(options: DescribeStoreOptions): readonly StoreTest[] {
   ]
 }
 
-function testOf(one: StoreCase, { knownFailures = [], maxBytes = Infinity }: DescribeStoreOptions): StoreTest {
+function testOf(one: StoreCase, { knownFailures = [], maxBytes = Infinity, seed }: DescribeStoreOptions): StoreTest {
   if (knownFailures.includes(one.title)) return { title: `is known to fail: ${one.title}`, check: assertNotAtomic }
   if ((one.bytes ?? 0) > maxBytes) return { title: `takes ${maxBytes} bytes, too few for: ${one.title}`, check: ({ store }) => assert.equal(store.maxBytes, maxBytes) }
-  return { title: one.title, check: (opened) => runCase(one, opened) }
+  return { title: one.title, check: (opened) => runCase(one, opened, seed ?? randomSeed()) }
 }
 
 function refuseUnknownTitles({ knownFailures = [] }: DescribeStoreOptions): void {
@@ -109,7 +112,7 @@ function offers(opened: StoreUnderTest, capability: Capability): boolean {
   return opened.store[capability] !== undefined
 }
 
-async function runCase(one: StoreCase, opened: StoreUnderTest): Promise<void> {
+async function runCase(one: StoreCase, opened: StoreUnderTest, seed: number): Promise<void> {
   for (const capability of one.needs ?? []) {
     assert.ok(offers(opened, capability), `the store does not offer ${capability}: name it in describeStore’s lacks`)
   }
@@ -117,6 +120,7 @@ async function runCase(one: StoreCase, opened: StoreUnderTest): Promise<void> {
   try {
     await one.run({
       store: opened.store,
+      seed,
       reopen: async () => {
         assert.ok(opened.reopen !== undefined)
         const other = await opened.reopen()

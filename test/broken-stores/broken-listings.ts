@@ -21,17 +21,36 @@ export const brokenListings: readonly BrokenStore[] = [
     caughtBy: [
       'finds a record under the terms that a patch adds, and still under the others',
       'still finds a record that was touched, kept alive past its first deadline, and rotated',
+      'answers 600 random calls, one after another, as applyPatch says',
+      'answers 150 random batches of calls that are under way at once as some order of them would',
+    ],
+  },
+  {
+    name: 'adds the terms of a patch only when all are new',
+    decisions: { apply: (record, { index = [], ...patch }) => applyPatch(record, index.some((term) => record?.index.includes(term)) ? patch : { ...patch, index }) },
+    caughtBy: [
+      'finds a record under the terms that a patch adds, and still under the others',
+      'answers 600 random calls, one after another, as applyPatch says',
+      'answers 150 random batches of calls that are under way at once as some order of them would',
     ],
   },
   {
     name: 'replaces the terms by those of a patch',
     decisions: indexing((after, added) => added ?? after.index),
-    caughtBy: ['finds a record under the terms that a patch adds, and still under the others'],
+    caughtBy: [
+      'finds a record under the terms that a patch adds, and still under the others',
+      'answers 600 random calls, one after another, as applyPatch says',
+      'answers 150 random batches of calls that are under way at once as some order of them would',
+    ],
   },
   {
     name: 'loses the terms on rotation',
     decisions: indexing((after, _, rotated) => (rotated ? [] : after.index)),
-    caughtBy: ['still finds a record that was touched, kept alive past its first deadline, and rotated'],
+    caughtBy: [
+      'still finds a record that was touched, kept alive past its first deadline, and rotated',
+      'answers 600 random calls, one after another, as applyPatch says',
+      'answers 150 random batches of calls that are under way at once as some order of them would',
+    ],
   },
   {
     name: 'keeps an ended record in the index',

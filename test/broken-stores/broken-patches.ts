@@ -39,6 +39,8 @@ export const brokenPatches: readonly BrokenStore[] = [
       'brings nothing back: a patch to a record that was swept is gone',
       'takes what is no record for gone in a patch, and replaces it on create',
       'can be told to end what is no record, after which a patch is gone',
+      'answers 600 random calls, one after another, as applyPatch says',
+      'answers 150 random batches of calls that are under way at once as some order of them would',
     ],
   },
   {
@@ -51,12 +53,18 @@ export const brokenPatches: readonly BrokenStore[] = [
       'compares an expected text byte for byte',
       'lets one of 20 patches with the same expectation win, and shows the others the record that beat them',
       'applies the patches and creates of two handles in one atomic step each',
+      'answers 600 random calls, one after another, as applyPatch says',
+      'answers 150 random batches of calls that are under way at once as some order of them would',
     ],
   },
   {
     name: 'takes null in an expectation for whatever there is',
     decisions: { apply: (record, patch) => applyPatch(record, { ...patch, expect: (patch.expect ?? []).filter(([, text]) => text !== null) }) },
-    caughtBy: ['answers a conflict with the newest record when an expected text is another, is absent, or is there against null'],
+    caughtBy: [
+      'answers a conflict with the newest record when an expected text is another, is absent, or is there against null',
+      'answers 600 random calls, one after another, as applyPatch says',
+      'answers 150 random batches of calls that are under way at once as some order of them would',
+    ],
   },
   {
     name: 'applies a part before the check that fails',
@@ -82,6 +90,8 @@ export const brokenPatches: readonly BrokenStore[] = [
       'checks everything before it changes anything',
       'lets one of 20 patches with the same expectation win, and shows the others the record that beat them',
       'applies the patches and creates of two handles in one atomic step each',
+      'answers 600 random calls, one after another, as applyPatch says',
+      'answers 150 random batches of calls that are under way at once as some order of them would',
     ],
   },
   {
@@ -94,6 +104,8 @@ export const brokenPatches: readonly BrokenStore[] = [
       'rotates the token: the old hash becomes previous, and is gone',
       'gives one of 10 rotations that are under way at once the token',
       'gives a rotation one winner across two handles',
+      'answers 600 random calls, one after another, as applyPatch says',
+      'answers 150 random batches of calls that are under way at once as some order of them would',
     ],
   },
   {
@@ -107,12 +119,17 @@ export const brokenPatches: readonly BrokenStore[] = [
     caughtBy: [
       'recognises a patch that is sent again, and does not repeat it',
       'recognises a rotation that is sent again under the old hash',
+      'answers 600 random calls, one after another, as applyPatch says',
+      'answers 150 random batches of calls that are under way at once as some order of them would',
     ],
   },
   {
     name: 'judges the token before it recognises its own patch',
     decisions: { apply: (record, patch) => (isLive(record, patch.now) && patch.tokenHash !== undefined && patch.tokenHash !== record.tokenHash ? GONE : applyPatch(record, patch)) },
-    caughtBy: ['recognises a rotation that is sent again under the old hash'],
+    caughtBy: [
+      'recognises a rotation that is sent again under the old hash',
+      'answers 600 random calls, one after another, as applyPatch says',
+    ],
   },
   {
     name: 'checks the expectations before the token',
@@ -120,7 +137,11 @@ export const brokenPatches: readonly BrokenStore[] = [
       const result = without('tokenHash')(record, patch)
       return result.status === 'conflict' ? result : applyPatch(record, patch)
     } },
-    caughtBy: ['judges the token before the expectations: a stranger learns nothing of the record'],
+    caughtBy: [
+      'judges the token before the expectations: a stranger learns nothing of the record',
+      'answers 600 random calls, one after another, as applyPatch says',
+      'answers 150 random batches of calls that are under way at once as some order of them would',
+    ],
   },
   {
     name: 'merges deadlines by minimum',
@@ -130,12 +151,18 @@ export const brokenPatches: readonly BrokenStore[] = [
       'still finds a record that was touched, kept alive past its first deadline, and rotated',
       'sweeps by the deadline that a record has now: moved later it stays, moved earlier it goes',
       'leaves a record alone that is being kept alive meanwhile',
+      'answers 600 random calls, one after another, as applyPatch says',
+      'answers 150 random batches of calls that are under way at once as some order of them would',
     ],
   },
   {
     name: 'takes every deadline for one that was set on purpose',
     decisions: { apply: (record, patch) => applyPatch(record, { ...patch, deadline: 'replace' }) },
-    caughtBy: ['moves touchedAt and expiresAt only later'],
+    caughtBy: [
+      'moves touchedAt and expiresAt only later',
+      'answers 600 random calls, one after another, as applyPatch says',
+      'answers 150 random batches of calls that are under way at once as some order of them would',
+    ],
   },
   {
     name: 'never moves a deadline earlier',
@@ -143,12 +170,18 @@ export const brokenPatches: readonly BrokenStore[] = [
     caughtBy: [
       'moves the deadline earlier when it was set on purpose',
       'sweeps by the deadline that a record has now: moved later it stays, moved earlier it goes',
+      'answers 600 random calls, one after another, as applyPatch says',
+      'answers 150 random batches of calls that are under way at once as some order of them would',
     ],
   },
   {
     name: 'sets touchedAt to whatever comes',
     decisions: { apply: but((after, patch) => ({ ...after, touchedAt: patch.touchedAt ?? after.touchedAt })) },
-    caughtBy: ['moves touchedAt and expiresAt only later'],
+    caughtBy: [
+      'moves touchedAt and expiresAt only later',
+      'answers 600 random calls, one after another, as applyPatch says',
+      'answers 150 random batches of calls that are under way at once as some order of them would',
+    ],
   },
   {
     name: 'judges by its own clock',
@@ -158,6 +191,8 @@ export const brokenPatches: readonly BrokenStore[] = [
       'rotates the token: the old hash becomes previous, and is gone',
       'still finds a record that was touched, kept alive past its first deadline, and rotated',
       'sweeps by the deadline that a record has now: moved later it stays, moved earlier it goes',
+      'answers 600 random calls, one after another, as applyPatch says',
+      'answers 150 random batches of calls that are under way at once as some order of them would',
     ],
   },
   {
@@ -166,6 +201,8 @@ export const brokenPatches: readonly BrokenStore[] = [
     caughtBy: [
       'is gone at the deadline and after it, judged by the patch’s now alone, and changes nothing',
       'moves the deadline earlier when it was set on purpose',
+      'answers 600 random calls, one after another, as applyPatch says',
+      'answers 150 random batches of calls that are under way at once as some order of them would',
     ],
   },
   {
@@ -175,6 +212,8 @@ export const brokenPatches: readonly BrokenStore[] = [
       'lets no patch bring an ended record back',
       'lets nothing live after an end, whatever patches are under way with it',
       'lets nothing live after an end on one handle, whatever patches are under way on another',
+      'answers 600 random calls, one after another, as applyPatch says',
+      'answers 150 random batches of calls that are under way at once as some order of them would',
     ],
   },
   {
@@ -184,7 +223,11 @@ export const brokenPatches: readonly BrokenStore[] = [
       const { previous, ...rest } = after
       return previous === undefined ? after : rest
     }) },
-    caughtBy: ['rotates the token: the old hash becomes previous, and is gone'],
+    caughtBy: [
+      'rotates the token: the old hash becomes previous, and is gone',
+      'answers 600 random calls, one after another, as applyPatch says',
+      'answers 150 random batches of calls that are under way at once as some order of them would',
+    ],
   },
   {
     name: 'counts a version for each entry',
@@ -192,6 +235,8 @@ export const brokenPatches: readonly BrokenStore[] = [
     caughtBy: [
       'sets, replaces and removes entries, and leaves the others alone',
       'lets entries change neither identity nor deadlines, whatever they are called',
+      'answers 600 random calls, one after another, as applyPatch says',
+      'answers 150 random batches of calls that are under way at once as some order of them would',
     ],
   },
   {
@@ -214,6 +259,8 @@ export const brokenPatches: readonly BrokenStore[] = [
       'answers a conflict with the newest record when an expected text is another, is absent, or is there against null',
       'lets one of 20 patches with the same expectation win, and shows the others the record that beat them',
       'applies the patches and creates of two handles in one atomic step each',
+      'answers 600 random calls, one after another, as applyPatch says',
+      'answers 150 random batches of calls that are under way at once as some order of them would',
     ],
   },
   {
@@ -227,6 +274,8 @@ export const brokenPatches: readonly BrokenStore[] = [
     caughtBy: [
       'counts the version up by one with every patch',
       'recognises a rotation that is sent again under the old hash',
+      'answers 600 random calls, one after another, as applyPatch says',
+      'answers 150 random batches of calls that are under way at once as some order of them would',
     ],
   },
   {
@@ -253,6 +302,8 @@ export const brokenPatches: readonly BrokenStore[] = [
       'keeps 500 entries in one record',
       'keeps all of 50 patches to 50 entries that are under way at once',
       'lets one of 20 patches with the same expectation win, and shows the others the record that beat them',
+      'answers 600 random calls, one after another, as applyPatch says',
+      'answers 150 random batches of calls that are under way at once as some order of them would',
     ],
   },
   {
@@ -265,6 +316,8 @@ export const brokenPatches: readonly BrokenStore[] = [
       'applies a patch whose expectations hold: a text that is stored, null for what is absent',
       'keeps keys apart that only look alike, when they are written one by one',
       'keeps all of 50 patches to 50 entries that are under way at once',
+      'answers 600 random calls, one after another, as applyPatch says',
+      'answers 150 random batches of calls that are under way at once as some order of them would',
     ],
   },
   {
@@ -295,6 +348,8 @@ export const brokenPatches: readonly BrokenStore[] = [
       'keeps a text of 1 MiB',
       'keeps 500 entries in one record',
       'keeps both of two patches to different entries, though both come from the same reading',
+      'answers 600 random calls, one after another, as applyPatch says',
+      'answers 150 random batches of calls that are under way at once as some order of them would',
     ],
   },
 ]

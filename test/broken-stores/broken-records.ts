@@ -1,5 +1,4 @@
 import { isLive, makeEntries, stringifyRecord, tombstone } from '../../src/core/record.ts'
-import { sharingStore } from './careless.ts'
 import type { BrokenStore } from './broken-store.ts'
 
 /** Mistakes in reading, creating and ending. */
@@ -12,6 +11,8 @@ export const brokenRecords: readonly BrokenStore[] = [
       'replaces an expired record on create, judged by the new one’s createdAt',
       'lets exactly one of 20 creates of one id win, and keeps the winner’s record',
       'applies the patches and creates of two handles in one atomic step each',
+      'answers 600 random calls, one after another, as applyPatch says',
+      'answers 150 random batches of calls that are under way at once as some order of them would',
     ],
   },
   {
@@ -20,12 +21,18 @@ export const brokenRecords: readonly BrokenStore[] = [
     caughtBy: [
       'replaces an expired record on create, judged by the new one’s createdAt',
       'finds a record that replaced another under its own terms',
+      'answers 600 random calls, one after another, as applyPatch says',
+      'answers 150 random batches of calls that are under way at once as some order of them would',
     ],
   },
   {
     name: 'does not create over the ended',
     decisions: { mayReplace: (there, next) => there === undefined || (there.ended === undefined && there.expiresAt <= next.createdAt) },
-    caughtBy: ['replaces an ended record on create'],
+    caughtBy: [
+      'replaces an ended record on create',
+      'answers 600 random calls, one after another, as applyPatch says',
+      'answers 150 random batches of calls that are under way at once as some order of them would',
+    ],
   },
   {
     name: 'hides the expired',
@@ -41,13 +48,9 @@ export const brokenRecords: readonly BrokenStore[] = [
       'is gone at the deadline and after it, judged by the patch’s now alone, and changes nothing',
       'moves the deadline earlier when it was set on purpose',
       'sweeps what is past its deadline, and nothing else',
+      'answers 600 random calls, one after another, as applyPatch says',
+      'answers 150 random batches of calls that are under way at once as some order of them would',
     ],
-  },
-  {
-    name: 'hands out its own records',
-    wrap: sharingStore,
-    lacks: ['find', 'list', 'sweep', 'watch', 'reopen', 'corrupt'],
-    caughtBy: ['keeps its own copy: changing a record that was passed in or read changes nothing stored'],
   },
   {
     name: 'tells ids of other case not apart',
@@ -69,6 +72,8 @@ export const brokenRecords: readonly BrokenStore[] = [
       'lets nothing live after an end, whatever patches are under way with it',
       'reads on one handle what another wrote',
       'lets nothing live after an end on one handle, whatever patches are under way on another',
+      'answers 600 random calls, one after another, as applyPatch says',
+      'answers 150 random batches of calls that are under way at once as some order of them would',
     ],
   },
   {
@@ -80,13 +85,19 @@ export const brokenRecords: readonly BrokenStore[] = [
       'lets nothing live after an end, whatever patches are under way with it',
       'reads on one handle what another wrote',
       'lets nothing live after an end on one handle, whatever patches are under way on another',
+      'answers 600 random calls, one after another, as applyPatch says',
+      'answers 150 random batches of calls that are under way at once as some order of them would',
     ],
   },
   {
     name: 'says that it ended what was never there',
     wrap: (store) => ({ ...store, end: async (id, because, at) => (await store.end(id, because, at)) || (await store.read(id)) === undefined }),
     lacks: ['corrupt'],
-    caughtBy: ['ends once: true the first time, false after that and for what was never there'],
+    caughtBy: [
+      'ends once: true the first time, false after that and for what was never there',
+      'answers 600 random calls, one after another, as applyPatch says',
+      'answers 150 random batches of calls that are under way at once as some order of them would',
+    ],
   },
   {
     name: 'tells the watchers of every session',
@@ -153,6 +164,8 @@ export const brokenRecords: readonly BrokenStore[] = [
       'sweeps by the deadline that a record has now: moved later it stays, moved earlier it goes',
       'sweeps tombstones once their minute is over',
       'brings nothing back: a patch to a record that was swept is gone',
+      'answers 600 random calls, one after another, as applyPatch says',
+      'answers 150 random batches of calls that are under way at once as some order of them would',
     ],
   },
   {

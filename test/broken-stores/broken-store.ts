@@ -11,6 +11,6 @@ export interface BrokenStore {
   readonly wrap?: (store: Store, data: PlainData) => Store
   /** What is taken from it, so that it fails in fewer cases. */
   readonly lacks?: DescribeStoreOptions['lacks']
-  /** The titles of all cases that fail, random histories apart. */
+  /** The titles of all cases that fail. */
   readonly caughtBy: readonly string[]
 }

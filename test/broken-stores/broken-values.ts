@@ -33,6 +33,8 @@ export const brokenValues: readonly BrokenStore[] = [
     caughtBy: [
       'keeps any text byte for byte: NUL, lone surrogates, control characters, JSON that a parser would normalise',
       'compares an expected text byte for byte',
+      'answers 600 random calls, one after another, as applyPatch says',
+      'answers 150 random batches of calls that are under way at once as some order of them would',
     ],
   },
   {
@@ -108,6 +110,8 @@ export const brokenValues: readonly BrokenStore[] = [
     caughtBy: [
       'reads back every field of a record that was created',
       'keeps the same key in different namespaces apart',
+      'answers 600 random calls, one after another, as applyPatch says',
+      'answers 150 random batches of calls that are under way at once as some order of them would',
     ],
   },
   {
@@ -123,6 +127,8 @@ export const brokenValues: readonly BrokenStore[] = [
     caughtBy: [
       'keeps entries under any key: empty, numeric, inherited names, NUL, lone surrogates, quotes, 1000 characters',
       'keeps keys apart that only look alike, when they are written one by one',
+      'answers 600 random calls, one after another, as applyPatch says',
+      'answers 150 random batches of calls that are under way at once as some order of them would',
     ],
   },
   {

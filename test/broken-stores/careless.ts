@@ -1,21 +1,32 @@
 import { applyPatch } from '../../src/core/patch.ts'
-import { isLive, tombstone, type SessionRecord } from '../../src/core/record.ts'
+import { isLive, parseRecord, stringifyRecord, tombstone, type SessionRecord } from '../../src/core/record.ts'
 import type { Store } from '../../src/core/store.ts'
 import type { PlainData } from './plain-store.ts'
 
+/** Where objects are shared instead of copied. */
+interface Shared {
+  readonly given?: boolean
+  readonly read?: boolean
+  readonly conflict?: boolean
+}
+
 /** Keeps objects and hands them out, as a store on a Map is tempted to. */
-export function sharingStore(): Store {
+export function sharingStore(shared: Shared, copy = (record: SessionRecord): SessionRecord => parseRecord(stringifyRecord(record))): Store {
   const records = new Map<string, SessionRecord>()
   return {
-    read: (id) => records.get(id),
+    read(id) {
+      const record = records.get(id)
+      return shared.read === true || record === undefined ? record : copy(record)
+    },
     create(id, record) {
       if (isLive(records.get(id), record.createdAt)) return false
-      records.set(id, record)
+      records.set(id, shared.given === true ? record : copy(record))
       return true
     },
     patch(id, patch, options) {
       options?.signal?.throwIfAborted()
       const result = applyPatch(records.get(id), patch)
+      if (result.status === 'conflict') return { status: 'conflict', record: shared.conflict === true ? result.record : copy(result.record) }
       if (result.status !== 'ok') return result
       records.set(id, result.record)
       return { status: 'ok', version: result.record.version }

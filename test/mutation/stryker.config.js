@@ -1,6 +1,6 @@
 // Read by scripts/mutate.ts from the root of the repository.
 
-/** Fast tests that need no server, process or browser, the nearest first. A mutant that survives has run all that reach it. */
+/** What the tests notice in the core: fast ones that need no server, process or browser, the nearest first. A mutant that survives has run all that reach it. */
 const core = {
   files: [
     'src/core/**/*.test.ts',
@@ -15,9 +15,12 @@ const core = {
   except: 'no source compares|takes the same steps|and warns once|1,000 among 200,000|bombs|cached by a proxy|on (sqlite|file|simple)|random',
 }
 
+/** What the cases of the contract notice in two right stores. */
+const stores = { files: ['test/mutation/stores-on-contract.ts'], except: 'does not offer' }
+
+/** What the broken stores notice in the cases of the contract. Asked by case, not by store, which is the same and takes less. */
 const contract = {
   files: ['test/mutation/contract-cases.ts', 'test/broken-stores/broken-stores.test.ts'],
-  // The same by store.
   except: 'catches a store that|finds nothing wrong|has no case that',
 }
 
@@ -25,7 +28,7 @@ export default {
   testRunner: 'in-process',
   plugins: [import.meta.resolve('./runner.js')],
   testRunnerNodeArgs: ['--conditions=sojourn:source', '--disable-warning=ExperimentalWarning'],
-  inProcess: process.env.SOJOURN_MUTATE === 'contract' ? contract : core,
+  inProcess: { core, stores, contract }[process.env.SOJOURN_MUTATE],
   // Stryker would rewrite tsconfig.json with the compiler's interface, which TypeScript 7 has not.
   tsconfigFile: 'test/mutation/none.json',
   coverageAnalysis: 'perTest',

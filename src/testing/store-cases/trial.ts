@@ -14,6 +14,8 @@ export interface Trial {
   reopen(): Promise<Store>
   /** Makes what is stored under the id unreadable. */
   corrupt(id: string): Promise<void>
+  /** Of the random histories. */
+  readonly seed: number
 }
 
 /** One rule of the contract, shown on one store. */

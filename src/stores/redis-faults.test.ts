@@ -1,6 +1,6 @@
 import { Cluster, Redis } from 'ioredis'
 import { createClient, createCluster, createSentinel } from 'redis'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { startProxy } from '../../test/servers/proxy.ts'
 import { connectRedis, ioRedis, ioRedisOptions, nodeRedis, urlOf, type ConnectedClient, type RedisPlace } from '../../test/servers/redis-clients.ts'
 import { commandsDuring, isReplicated, needsRedis, startRedis, startRedisCluster, startSentinel, type RedisServer } from '../../test/servers/redis.ts'
@@ -163,6 +163,26 @@ describeWithServer('redisStore, when things fail', needsRedis, (binary) => {
       server.signal('SIGCONT')
       // Answered behind what the patch would have sent.
       for (let n = 0; n < 3; n += 1) expect((await store.read('id'))?.version).toBe(1)
+    })
+
+    it('gives up a call without a signal after ten seconds, and keeps no timer of one that was answered', async () => {
+      const server = await closing(startRedis(binary))
+      const { client } = await closing(connectRedis(kind, 'single', placeOf(server)))
+      const store = redisStore(client)
+      vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+      try {
+        await store.create('id', newRecord())
+        expect(vi.getTimerCount()).toBe(0)
+        server.signal('SIGSTOP')
+        const hanging = outcomeOf(() => store.end('id', 'revoked', NOW))
+        // Until then a command may still be in the client's queue.
+        await new Promise((resolve) => setImmediate(resolve))
+        vi.advanceTimersByTime(10_000)
+        expect(await hanging).toBe('ERR_SESSION_STORE unknown')
+      } finally {
+        vi.useRealTimers()
+        server.signal('SIGCONT')
+      }
     })
 
     it('recognises a patch whose answer was lost, and applies it once', async () => {

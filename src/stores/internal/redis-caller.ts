@@ -42,10 +42,10 @@ export class RedisCaller {
   }
 
   /** Makes a call about one key, or about none (`''`), that changes nothing. */
-  async ask<T>(key: string, call: (signal: AbortSignal) => Promise<T>, signal = AbortSignal.timeout(CALL_MS)): Promise<T> {
+  async ask<T>(key: string, call: (signal: AbortSignal) => Promise<T>, signal?: AbortSignal): Promise<T> {
     this.#assertCanStart(key, signal)
     try {
-      return await untilAborted(call(signal), signal)
+      return await (signal === undefined ? inTime(call) : untilAborted(call(signal), signal))
     } catch (error) {
       if (replyCode(error) === 'WRONGTYPE') throw unreadable('its key holds something else')
       throw failed(error, this.#link, 'none')
@@ -53,10 +53,11 @@ export class RedisCaller {
   }
 
   /** Runs a script on one key. Resolves to its answer: a word and what belongs to it. */
-  async run(script: RedisScript, key: string, args: readonly string[], { signal = AbortSignal.timeout(CALL_MS), onFailure = 'unknown' }: RunOptions = {}): Promise<Answer> {
+  async run(script: RedisScript, key: string, args: readonly string[], { signal, onFailure = 'unknown' }: RunOptions = {}): Promise<Answer> {
     this.#assertCanStart(key, signal)
+    const call = (limit: AbortSignal): Promise<Answer> => this.#evaluate(script, [key, ...args], limit)
     try {
-      return await untilAborted(this.#evaluate(script, [key, ...args], signal), signal)
+      return await (signal === undefined ? inTime(call) : untilAborted(call(signal), signal))
     } catch (error) {
       throw failed(error, this.#link, onFailure)
     }
@@ -90,8 +91,8 @@ export class RedisCaller {
     return answer
   }
 
-  #assertCanStart(key: string, signal: AbortSignal): void {
-    assertNotAborted(signal)
+  #assertCanStart(key: string, signal: AbortSignal | undefined): void {
+    if (signal !== undefined) assertNotAborted(signal)
     if (!this.#link.isReady(key)) throw notConnected()
   }
 }
@@ -105,6 +106,17 @@ function answerOf(reply: unknown): Answer {
 function assertNotAborted(signal: AbortSignal): void {
   if (!signal.aborted) return
   throw new SessionError('ERR_SESSION_STORE', 'A call to Redis was given up before it was sent. Nothing was changed.', { cause: signal.reason, outcome: 'none' })
+}
+
+/** Gives a call that came without a signal one of its own. Its timer goes with the call: those of `AbortSignal.timeout` stay, a hundred thousand of them behind a sweep. */
+async function inTime<T>(call: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const limit = new AbortController()
+  const timer = setTimeout(() => limit.abort(new DOMException(`Redis did not answer within ${CALL_MS / 1000} s.`, 'TimeoutError')), CALL_MS)
+  try {
+    return await untilAborted(call(limit.signal), limit.signal)
+  } finally {
+    clearTimeout(timer)
+  }
 }
 
 /** Rejects once the signal fires; the call itself goes on, and its outcome is not known. */

@@ -1,4 +1,4 @@
-import { stringifyRecord, type SessionRecord } from '../../src/core/record.ts'
+import { makeEntries, stringifyRecord, type SessionRecord } from '../../src/core/record.ts'
 import type { Store } from '../../src/core/store.ts'
 import { sharingStore } from './careless.ts'
 import type { BrokenStore } from './broken-store.ts'
@@ -98,6 +98,24 @@ export const brokenAnswers: readonly BrokenStore[] = [
     ],
   },
   {
+    name: 'shows keys without the white space around them',
+    wrap: showing((record) => ({ ...record, entries: makeEntries(Object.fromEntries(Object.entries(record.entries).map(([key, text]) => [key.trim(), text]))) })),
+    caughtBy: [
+      'keeps entries under any key: empty, numeric, inherited names, NUL, lone surrogates, quotes, 1000 characters',
+      'keeps keys apart that only look alike, when they are written one by one',
+    ],
+  },
+  {
+    name: 'shows no namespace but the application’s',
+    wrap: showing((record) => ({ ...record, entries: makeEntries(Object.fromEntries(Object.entries(record.entries).filter(([key]) => key.startsWith('d:')))) })),
+    caughtBy: [
+      'reads back every field of a record that was created',
+      'keeps the same key in different namespaces apart',
+      'answers 600 random calls, one after another, as applyPatch says',
+      'answers 150 random batches of calls that are under way at once as some order of them would',
+    ],
+  },
+  {
     name: 'shows the old token after a rotation',
     wrap: showing((record) => ({ ...record, tokenHash: record.previous?.tokenHash ?? record.tokenHash })),
     caughtBy: [
@@ -161,8 +179,14 @@ export const brokenAnswers: readonly BrokenStore[] = [
     caughtBy: ['keeps its own copy: changing a record that was passed in or read changes nothing stored'],
   },
   {
-    name: 'copies a record without its parts',
-    wrap: () => sharingStore({}, (record) => ({ ...record })),
+    name: 'copies a record but for its terms',
+    wrap: () => sharingStore({}, (record) => ({ ...record, entries: makeEntries(record.entries) })),
+    lacks: ['find', 'list', 'sweep', 'watch', 'reopen', 'corrupt'],
+    caughtBy: ['keeps its own copy: changing a record that was passed in or read changes nothing stored'],
+  },
+  {
+    name: 'copies a record but for its entries',
+    wrap: () => sharingStore({}, (record) => ({ ...record, index: [...record.index] })),
     lacks: ['find', 'list', 'sweep', 'watch', 'reopen', 'corrupt'],
     caughtBy: ['keeps its own copy: changing a record that was passed in or read changes nothing stored'],
   },

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import type { Store } from '../../src/core/store.ts'
 import { describeStore, type DescribeStoreOptions, type StoreUnderTest } from '../../src/testing/index.ts'
 import { brokenStores, casesFor, failuresAmong, type Case } from './cases-on-stores.ts'
 import { plainStore } from './plain-store.ts'
@@ -65,6 +66,15 @@ describe('describeStore, its options', () => {
     const seed = Number(/option seed: (\d+) /.exec(first)?.[1])
     expect(seed).toBeGreaterThanOrEqual(0)
     expect(await failure({ seed })).toBe(first)
+  })
+
+  it('closes the store and every other handle, also after a failure', async () => {
+    const closed: string[] = []
+    const opened = (name: string, changes: Partial<Store> = {}): Store => ({ ...open().store, ...changes, close: () => void closed.push(name) })
+    const forgetful = () => ({ store: opened('first'), reopen: () => opened('other', { read: () => undefined }), close: () => void closed.push('all') })
+    const cases = declared({}, forgetful).filter(({ title }) => title === 'reads on one handle what another wrote')
+    expect(await failuresAmong(cases)).toHaveLength(1)
+    expect(closed).toEqual(['other', 'all'])
   })
 
   it('names the cases that are too large for a backend, and runs none of them', async () => {

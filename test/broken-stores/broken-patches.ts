@@ -269,6 +269,17 @@ export const brokenPatches: readonly BrokenStore[] = [
     caughtBy: ['starts nothing when its signal has fired before the call'],
   },
   {
+    name: 'wants a signal in every options',
+    wrap: (store) => ({
+      ...store,
+      patch(id, patch, options) {
+        if (options !== undefined && options.signal === undefined) throw new TypeError('no signal')
+        return store.patch(id, patch, options)
+      },
+    }),
+    caughtBy: ['takes options that hold nothing'],
+  },
+  {
     name: 'counts no version for a touch',
     decisions: { apply: but((after, patch, before) => (patch.set === undefined ? { ...after, version: before.version } : after)) },
     caughtBy: [

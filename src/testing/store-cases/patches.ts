@@ -63,6 +63,15 @@ export const patchCases: readonly StoreCase[] = [
     },
   },
   {
+    title: 'takes options that hold nothing',
+    async run({ store }) {
+      const id = newId()
+      const { tokenHash } = await created(store, id)
+      assert.equal((await store.patch(id, newPatch({ tokenHash, set: [['d:a', '1']] }), {})).status, 'ok')
+      assert.equal((await store.read(id, {}))?.entries['d:a'], '1')
+    },
+  },
+  {
     title: 'applies a patch whose expectations hold: a text that is stored, null for what is absent',
     async run({ store }) {
       const id = newId()

@@ -109,6 +109,11 @@ export const brokenPatches: readonly BrokenStore[] = [
     ],
   },
   {
+    name: 'compares tokens without regard to case',
+    decisions: { apply: (record, patch) => applyPatch(record, patch.tokenHash?.toLowerCase() === record?.tokenHash.toLowerCase() && record !== undefined ? { ...patch, tokenHash: record.tokenHash } : patch) },
+    caughtBy: ['is gone under another token’s hash, and changes nothing'],
+  },
+  {
     name: 'forgets which patch it applied last',
     decisions: {
       apply(record, patch) {

@@ -108,6 +108,11 @@ export const brokenRecords: readonly BrokenStore[] = [
     caughtBy: ['tells a watcher once when the session is ended on this handle'],
   },
   {
+    name: 'tells also those who have stopped watching',
+    wrap: (store) => ({ ...store, watch: (id, onEnd) => (store.watch?.(id, onEnd), () => {}) }),
+    caughtBy: ['tells a watcher once when the session is ended on this handle'],
+  },
+  {
     name: 'takes what is no record for nothing',
     wrap: (store) => ({
       ...store,

@@ -1,5 +1,5 @@
 // What `npm run mutate` runs: Stryker changes the sources a little, thousands of times, and some test must notice each change.
-// `-- stores` changes two stores and runs the contract alone; `-- contract` changes the contract's cases and runs the broken stores; files or patterns name what
+// `-- stores` changes the plainest store and the merge of a patch, and runs the contract alone; `-- contract` changes the contract's cases and runs the broken stores; files or patterns name what
 // of the core is changed, or after `stores` and `contract` what of those.
 import { spawnSync } from 'node:child_process'
 import { dirname, join } from 'node:path'

@@ -38,7 +38,7 @@ export interface DescribeStoreOptions {
   readonly lacks?: readonly Capability[]
   /** The store's own `maxBytes`, where it has one. Cases with larger records are listed by name and not run. */
   readonly maxBytes?: number
-  /** Plays one random history again: the whole number that a failure has named. Defaults to another each time. */
+  /** Plays one random history again: the whole number that a failure has named. Calls that are under way at once come as the backend lets them. Defaults to another each time. */
   readonly seed?: number
 }
 

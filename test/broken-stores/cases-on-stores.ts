@@ -15,7 +15,7 @@ export interface Case {
   readonly body: () => unknown
 }
 
-/** One that finds whatever histories find. */
+/** One with which nearly every history finds what histories can find. */
 const SEED = 14
 
 /** Every case of the contract on a store. */

@@ -1,4 +1,4 @@
-// What the mutants of two right stores are tried on: the contract and nothing else, as a store of somebody else would be.
+// What the mutants of a store are tried on: the contract and nothing else, as the store of somebody else would be.
 import { describe, it } from 'vitest'
 import { memoryStore } from '../../src/stores/memory.ts'
 import { describeStore } from '../../src/testing/index.ts'

@@ -15,7 +15,7 @@ const core = {
   except: 'no source compares|takes the same steps|and warns once|1,000 among 200,000|bombs|cached by a proxy|on (sqlite|file|simple)|random',
 }
 
-/** What the cases of the contract notice in two right stores. */
+/** What the cases of the contract notice in a right store. */
 const stores = { files: ['test/mutation/stores-on-contract.ts'], except: 'does not offer' }
 
 /** What the broken stores notice in the cases of the contract. Asked by case, not by store, which is the same and takes less. */

@@ -112,6 +112,8 @@ function assertNotAborted(signal: AbortSignal): void {
 async function inTime<T>(call: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const limit = new AbortController()
   const timer = setTimeout(() => limit.abort(new DOMException(`Redis did not answer within ${CALL_MS / 1000} s.`, 'TimeoutError')), CALL_MS)
+  // Deno's timers are numbers.
+  if (typeof timer === 'object') timer.unref()
   try {
     return await untilAborted(call(limit.signal), limit.signal)
   } finally {

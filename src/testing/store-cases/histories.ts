@@ -132,10 +132,11 @@ function randomRecord(numbers: Numbers, now: number): SessionRecord {
 function randomPatch(numbers: Numbers, now: number, record: SessionRecord | undefined): Patch {
   const maybe = <T extends object>(chance: number, part: () => T): T | object => (numbers(chance) === 0 ? part() : {})
   const key = (): string => pick(numbers, KEYS)
-  const expectation = (at: string): readonly [string, string | null] => [at, numbers(3) === 0 ? pick(numbers, [...TEXTS, null]) : record?.entries[at] ?? null]
+  const expectation = (of: string): readonly [string, string | null] => [of, numbers(3) === 0 ? pick(numbers, [...TEXTS, null]) : record?.entries[of] ?? null]
+  // Now and then the deadline itself.
+  const at = numbers(10) === 0 ? record?.expiresAt ?? now : now + numbers(3)
   return {
-    // Now and then at the deadline itself.
-    now: numbers(10) === 0 ? record?.expiresAt ?? now : now + numbers(3),
+    now: at,
     nonce: `nonce ${numbers(1_000_000_000)}`,
     ...maybe(2, () => ({ tokenHash: numbers(4) === 0 ? pick(numbers, HASHES) : record?.tokenHash ?? pick(numbers, HASHES) })),
     ...maybe(4, () => ({ rotateTo: pick(numbers, HASHES) })),
@@ -143,7 +144,7 @@ function randomPatch(numbers: Numbers, now: number, record: SessionRecord | unde
     ...maybe(4, () => ({ remove: [key()] })),
     ...maybe(2, () => ({ expect: [expectation(key()), expectation(key())] })),
     ...maybe(2, () => ({ touchedAt: now, expiresAt: now + HOUR })),
-    ...maybe(10, () => ({ expiresAt: now + numbers(HOUR), deadline: 'replace' as const })),
+    ...maybe(10, () => ({ expiresAt: Math.max(now, at) + numbers(HOUR), deadline: 'replace' as const })),
     ...maybe(4, () => ({ index: TERMS.filter(() => numbers(2) === 0) })),
   }
 }

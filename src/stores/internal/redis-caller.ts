@@ -45,7 +45,7 @@ export class RedisCaller {
   async ask<T>(key: string, call: (signal: AbortSignal) => Promise<T>, signal?: AbortSignal): Promise<T> {
     this.#assertCanStart(key, signal)
     try {
-      return await (signal === undefined ? inTime(call) : untilAborted(call(signal), signal))
+      return await limited(call, signal)
     } catch (error) {
       if (replyCode(error) === 'WRONGTYPE') throw unreadable('its key holds something else')
       throw failed(error, this.#link, 'none')
@@ -57,7 +57,7 @@ export class RedisCaller {
     this.#assertCanStart(key, signal)
     const call = (limit: AbortSignal): Promise<Answer> => this.#evaluate(script, [key, ...args], limit)
     try {
-      return await (signal === undefined ? inTime(call) : untilAborted(call(signal), signal))
+      return await limited(call, signal)
     } catch (error) {
       throw failed(error, this.#link, onFailure)
     }
@@ -106,6 +106,10 @@ function answerOf(reply: unknown): Answer {
 function assertNotAborted(signal: AbortSignal): void {
   if (!signal.aborted) return
   throw new SessionError('ERR_SESSION_STORE', 'A call to Redis was given up before it was sent. Nothing was changed.', { cause: signal.reason, outcome: 'none' })
+}
+
+function limited<T>(call: (signal: AbortSignal) => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  return signal === undefined ? inTime(call) : untilAborted(call(signal), signal)
 }
 
 /** Gives a call that came without a signal one of its own. Its timer goes with the call: those of `AbortSignal.timeout` stay, a hundred thousand of them behind a sweep. */

@@ -175,8 +175,9 @@ class Manager<Data extends object> implements Sessions<Data>, Core {
       return session
     }
     const attached = offers.length === 0 ? undefined : attach(life, offers, false)
-    const done = isPromise(attached) ? arriveAfter(life, attached) : arrive(life)
-    return isPromise(done) ? later(done, session) : session
+    if (isPromise(attached)) return openedAfter(attached, life, session)
+    const arrived = arrive(life)
+    return isPromise(arrived) ? later(arrived, session) : session
   }
 
   finish(session: Session<Data>, outcome: Outcome = {}): Awaitable<void> {
@@ -386,9 +387,10 @@ class Manager<Data extends object> implements Sessions<Data>, Core {
   }
 }
 
-async function arriveAfter(life: Life, attached: PromiseLike<void>): Promise<void> {
+async function openedAfter<T>(attached: PromiseLike<void>, life: Life, session: T): Promise<T> {
   await attached
-  return arrive(life)
+  if (life.arrive !== undefined) await arrive(life)
+  return session
 }
 
 async function later<T>(done: PromiseLike<void>, value: T): Promise<T> {

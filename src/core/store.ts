@@ -38,6 +38,8 @@ export interface Store {
   readonly keeps?: 'nothing'
   /** Every method answers at once, so core makes no signal for its calls: none could fire while one is under way. Absent elsewhere. */
   readonly answersAtOnce?: true
+  /** A read sends one command and starts nothing after it, so core makes no signal for it: there is nothing to call off. Absent elsewhere. */
+  readonly readsInOneStep?: true
   /** The largest record the backend takes, in bytes. Absent where there is no limit of its own. */
   readonly maxBytes?: number
   /**

@@ -77,7 +77,7 @@ describeWithServer('redisStore', needsRedis, (binary) => {
         // Half of the cases find a hash that is no record, half another type of key.
         corrupt: async (id) => {
           const key = `${prefix}session:${id}`
-          if (id < 'a') await link.send(key, ['HSET', key, '!e', 'soon'], AbortSignal.timeout(5000))
+          if (id < 'a') await link.send(key, ['HSET', key, '!', 'soon'], AbortSignal.timeout(5000))
           else await link.send(key, ['SET', key, 'something else'], AbortSignal.timeout(5000))
         },
         close: async () => void (await Promise.all(connected.map(({ close }) => close()))),
@@ -183,11 +183,11 @@ describeWithServer('redisStore', needsRedis, (binary) => {
 
     it('are one hash per session, with a field for each entry', async () => {
       await withStore('node-redis', 'single', async ({ store, prefix }) => {
-        await store.create('id', newRecord({ index: ['owner'], entries: makeEntries({ 'd:cart': '["tea"]', '!e': 'not the deadline' }) }))
+        await store.create('id', newRecord({ index: ['owner'], entries: makeEntries({ 'd:cart': '["tea"]', '!': 'not the head' }) }))
         const key = `${prefix}session:id`
         expect(await field(key, 'd:cart')).toBe('["tea"]')
-        expect(await field(key, '!e')).toBe(String(NOW + HOUR))
-        expect((await store.read('id'))?.entries['!e']).toBe('not the deadline')
+        expect((await field(key, '!')).split('\n')[3]).toBe(String(NOW + HOUR))
+        expect((await store.read('id'))?.entries['!']).toBe('not the head')
         expect(await server.ask('ZSCORE', `${prefix}index:owner`, 'id')).toContain(String(NOW + HOUR))
       })
     })
@@ -446,7 +446,12 @@ describe('recordFromReply', () => {
     expect(recordFromReply(reply)).toBeUndefined()
   })
 
-  it.each([['OK'], [null], [['!v', '1']], [{ '!v': '' }], [['!v', null]], [[...fieldsOf(newRecord()), '!x', 'bored', '!a', '1']], [[...fieldsOf(newRecord()), '!t', 'soon']]])('throws ERR_SESSION_UNREADABLE for %o', (reply) => {
+  const head = fieldsOf(newRecord())[1] ?? ''
+
+  it.each([
+    ['OK'], [null], [['!', '1']], [{ '!': '' }], [['!', null]], [['d:a', '1']], [['!x', `${head}\nbored\n1`]], [['!x', `${head}\nrevoked`]], [['!x', head]],
+    [['!', head.replace(`${NOW}`, 'soon')]], [['!', head.split('\n').slice(0, 7).join('\n')]], [['!', head.split('\n').with(7, 'late').join('\n')]],
+  ])('throws ERR_SESSION_UNREADABLE for %o', (reply) => {
     expect(() => recordFromReply(reply)).toThrow(expect.objectContaining({ code: 'ERR_SESSION_UNREADABLE' }))
   })
 })

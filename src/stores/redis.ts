@@ -7,7 +7,7 @@ import { RedisCaller, untilAborted, type Answer, type RunOptions } from './inter
 import { failed, linkTo, whenReady, type RedisClient, type RedisLink } from './internal/redis-client.ts'
 import { listenForEnds, type EndsListener, type RedisSubscriber } from './internal/redis-ends.ts'
 import { NearRecords } from './internal/redis-near.ts'
-import { entryField, fieldsOf, millisecondsToKeep, recordFromReply, replyText } from './internal/redis-record.ts'
+import { deadlineFromHead, entryField, fieldsOf, headLine, millisecondsToKeep, recordFromReply, replyText } from './internal/redis-record.ts'
 import { CREATE, END, INDEX, PATCH, SWEEP, UNINDEX, type RedisScript } from './internal/redis-scripts.ts'
 import { checkServer } from './internal/redis-server.ts'
 
@@ -84,6 +84,7 @@ const SWEEP_MS = 1000
 const SWEEP_AT_ONCE = 100
 
 class RedisStore implements Store {
+  readonly readsInOneStep = true
   readonly #link: RedisLink
   readonly #caller: RedisCaller
   readonly #settings: Settings
@@ -134,23 +135,21 @@ class RedisStore implements Store {
   }
 
   async #fetch(key: string, { signal }: ReadOptions): Promise<SessionRecord | undefined> {
-    return recordFromReply(await this.#caller.send(key, ['HGETALL', key], signal))
+    return recordFromReply(await this.#caller.read(key, ['HGETALL', key], signal))
   }
 
   // Dropped before the script is sent and again when it has run: it may be sent twice, and a read in between keeps what was.
-  async #change(script: RedisScript, key: string, args: readonly string[], options?: RunOptions): Promise<Answer> {
-    this.#near?.drop(key)
-    try {
-      return await this.#caller.run(script, key, args, options)
-    } finally {
-      this.#near?.drop(key)
-    }
+  #change(script: RedisScript, key: string, args: readonly string[], options?: RunOptions): Promise<Answer> {
+    const near = this.#near
+    near?.drop(key)
+    const answer = this.#caller.run(script, key, args, options)
+    return near === undefined ? answer : answer.finally(() => near.drop(key))
   }
 
   async create(id: SessionId, record: SessionRecord): Promise<boolean> {
     await this.#list(id, record.index, { score: record.expiresAt, now: record.createdAt, onFailure: 'none' })
     const keep = millisecondsToKeep(record.expiresAt, Math.max(record.createdAt, record.touchedAt))
-    const args = [String(record.createdAt), keep, record.nonce, record.tokenHash, String(record.expiresAt), ...fieldsOf(record)]
+    const args = [String(record.createdAt), keep, headLine(record.nonce), headLine(record.tokenHash), String(record.expiresAt), ...fieldsOf(record)]
     const [status, least] = await this.#change(CREATE, this.#recordKey(id), args)
     if (status !== 'ok') return false
     if (least !== undefined) await this.#list(id, record.index, { score: Number(least), now: record.createdAt })
@@ -158,11 +157,10 @@ class RedisStore implements Store {
   }
 
   async patch(id: SessionId, patch: Patch, { signal }: PatchOptions = {}): Promise<PatchResult> {
+    const { index = [], now } = patch
     try {
-      const score = await this.#scoreFor(id, patch, signal)
+      const score = index.length === 0 ? NEVER : await this.#listAhead(id, patch, signal)
       if (score === undefined) return GONE
-      const { index = [], now } = patch
-      await this.#list(id, index, { score, now, signal, onFailure: 'none' })
       const [status, detail, expiresAt] = await this.#change(PATCH, this.#recordKey(id), patchArguments(patch), { signal })
       if (status === 'conflict') return conflict(detail)
       if (status !== 'ok') return GONE
@@ -253,14 +251,12 @@ class RedisStore implements Store {
     return status === 'ok'
   }
 
-  /** The score of a patch's terms: the deadline it sets, or the record's. Undefined when that is gone. */
-  async #scoreFor(id: SessionId, { index = [], expiresAt }: Patch, signal: AbortSignal | undefined): Promise<number | undefined> {
-    if (index.length === 0) return NEVER
-    if (expiresAt !== undefined) return expiresAt
+  /** Lists the id under a patch's terms and tells their score: the deadline that it sets, or the record's. Undefined when that is gone. */
+  async #listAhead(id: SessionId, { index = [], expiresAt, now }: Patch, signal: AbortSignal | undefined): Promise<number | undefined> {
     const key = this.#recordKey(id)
-    const stored = await this.#caller.send(key, ['HGET', key, '!e'], signal)
-    const score = stored === null || stored === undefined ? Number.NaN : Number(replyText(stored))
-    return Number.isFinite(score) ? score : undefined
+    const score = expiresAt ?? deadlineFromHead(await this.#caller.send(key, ['HGET', key, '!'], signal))
+    if (score !== undefined) await this.#list(id, index, { score, now, signal, onFailure: 'none' })
+    return score
   }
 
   // The index goes first: a record that is live but not listed could not be revoked.
@@ -325,20 +321,21 @@ function pageOf(reply: unknown): { readonly next: string; readonly items: readon
 
 function patchArguments(patch: Patch): string[] {
   const { now, expiresAt, expect = [], set = [], remove = [], index = [] } = patch
-  return [
-    String(now), patch.nonce, optional(patch.tokenHash), optional(patch.rotateTo), String(patch.touchedAt ?? ''), String(expiresAt ?? ''),
+  const args = [
+    String(now), headLine(patch.nonce), optional(patch.tokenHash), optional(patch.rotateTo), String(patch.touchedAt ?? ''), String(expiresAt ?? ''),
     patch.deadline ?? '', expiresAt === undefined ? '' : millisecondsToKeep(expiresAt, now),
-    ...[expect, set, remove, index].map(({ length }) => String(length)),
-    ...expect.flatMap(([key, text]) => [entryField(key), text === null ? '' : `=${escapeText(text)}`]),
-    ...set.flatMap(([key, text]) => [entryField(key), escapeText(text)]),
-    ...remove.map(entryField),
-    ...index,
+    String(expect.length), String(set.length), String(remove.length), String(index.length),
   ]
+  for (const [key, text] of expect) args.push(entryField(key), text === null ? '' : `=${escapeText(text)}`)
+  for (const [key, text] of set) args.push(entryField(key), escapeText(text))
+  for (const key of remove) args.push(entryField(key))
+  args.push(...index)
+  return args
 }
 
 /** Tells an absent text from an empty one. */
 function optional(text: string | undefined): string {
-  return text === undefined ? '' : `=${text}`
+  return text === undefined ? '' : `=${headLine(text)}`
 }
 
 function conflict(reply: unknown): PatchResult {

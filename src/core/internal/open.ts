@@ -43,8 +43,12 @@ function guarded(life: Life, run: (life: Life, offers: readonly Offer[], fresh: 
   }
 }
 
-function unlessItFails(life: Life, done: PromiseLike<void>): PromiseLike<void> {
-  return done.then(undefined, (error: unknown) => openFailed(life, error))
+async function unlessItFails(life: Life, done: PromiseLike<void>): Promise<void> {
+  try {
+    await done
+  } catch (error) {
+    openFailed(life, error)
+  }
 }
 
 function takeBest(life: Life, offers: readonly Offer[], fresh: boolean): Awaitable<void> {

@@ -42,7 +42,9 @@ export class StoreGuard {
   }
 
   #readInTime(id: SessionId, fresh: boolean): Awaitable<SessionRecord | undefined> {
-    return this.#call('read', 'none', (call) => this.store.read(id, this.#optionsOf(call, fresh)))
+    const { store } = this
+    if (store.readsInOneStep === true) return this.#call('read', 'none', () => store.read(id, fresh ? FRESH : NO_OPTIONS))
+    return this.#call('read', 'none', (call) => store.read(id, this.#optionsOf(call, fresh)))
   }
 
   create(id: SessionId, record: SessionRecord): Awaitable<boolean> {
@@ -139,6 +141,7 @@ export class StoreGuard {
 }
 
 const NO_OPTIONS: Partial<CallOptions> = {}
+const FRESH: Partial<CallOptions> = { fresh: true }
 
 // No visitor waits for a sweep, and one by age may have to look at every record.
 const SWEEP_TIMEOUT_MS = 60_000

@@ -36,6 +36,16 @@ export class RedisCaller {
     this.#settings = settings
   }
 
+  /** Sends one command that changes nothing, and begins nothing after it: so it needs no signal, which costs as much as decoding the answer. */
+  async read(key: string, args: string[], signal?: AbortSignal): Promise<unknown> {
+    this.#assertCanStart(key, signal)
+    try {
+      return await (signal === undefined ? answeredInTime(this.#link.send(key, args)) : untilAborted(this.#link.send(key, args, signal), signal))
+    } catch (error) {
+      throw this.#readFailed(error)
+    }
+  }
+
   /** Sends a command that changes nothing. */
   send(key: string, args: string[], signal?: AbortSignal): Promise<unknown> {
     return this.ask(key, (limit) => this.#link.send(key, args, limit), signal)
@@ -47,9 +57,12 @@ export class RedisCaller {
     try {
       return await limited(call, signal)
     } catch (error) {
-      if (replyCode(error) === 'WRONGTYPE') throw unreadable('its key holds something else')
-      throw failed(error, this.#link, 'none')
+      throw this.#readFailed(error)
     }
+  }
+
+  #readFailed(error: unknown): SessionError {
+    return replyCode(error) === 'WRONGTYPE' ? unreadable('its key holds something else') : failed(error, this.#link, 'none')
   }
 
   /** Runs a script on one key. Resolves to its answer: a word and what belongs to it. */
@@ -75,9 +88,12 @@ export class RedisCaller {
     }
   }
 
-  async #transmit(key: string, command: string[], signal: AbortSignal): Promise<Answer> {
+  #transmit(key: string, command: string[], signal: AbortSignal): Promise<Answer> {
+    return this.#settings.minReplicas === 0 ? this.#link.send(key, command, signal).then(answerOf) : this.#transmitAndWait(key, command, signal)
+  }
+
+  async #transmitAndWait(key: string, command: string[], signal: AbortSignal): Promise<Answer> {
     const { minReplicas, replicaTimeout } = this.#settings
-    if (minReplicas === 0) return answerOf(await this.#link.send(key, command, signal))
     const wait = ['WAIT', String(minReplicas), String(Math.ceil(replicaTimeout * 1000))]
     const [reply, acknowledged] = await this.#link.sendAndWait(key, command, wait).catch(async (error: unknown) => {
       if (replyCode(error) !== 'MOVED') throw error
@@ -112,17 +128,30 @@ function limited<T>(call: (signal: AbortSignal) => Promise<T>, signal: AbortSign
   return signal === undefined ? inTime(call) : untilAborted(call(signal), signal)
 }
 
-/** Gives a call that came without a signal one of its own. Its timer goes with the call: those of `AbortSignal.timeout` stay, a hundred thousand of them behind a sweep. */
+/** Gives a call that came without a signal one of its own. */
 async function inTime<T>(call: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const limit = new AbortController()
-  const timer = setTimeout(() => limit.abort(new DOMException(`Redis did not answer within ${CALL_MS / 1000} s.`, 'TimeoutError')), CALL_MS)
-  // Deno's timers are numbers.
-  if (typeof timer === 'object') timer.unref()
+  const timer = timeOut((reason) => limit.abort(reason))
   try {
     return await untilAborted(call(limit.signal), limit.signal)
   } finally {
     clearTimeout(timer)
   }
+}
+
+function answeredInTime<T>(call: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = timeOut(reject)
+    call.then((value) => { clearTimeout(timer); resolve(value) }, (error: unknown) => { clearTimeout(timer); reject(error) })
+  })
+}
+
+// A timer that goes with its call: those of `AbortSignal.timeout` stay, a hundred thousand of them behind a sweep.
+function timeOut(giveUp: (reason: Error) => void): ReturnType<typeof setTimeout> {
+  const timer = setTimeout(() => giveUp(new DOMException(`Redis did not answer within ${CALL_MS / 1000} s.`, 'TimeoutError')), CALL_MS)
+  // Deno's timers are numbers.
+  if (typeof timer === 'object') timer.unref()
+  return timer
 }
 
 /** Rejects once the signal fires; the call itself goes on, and its outcome is not known. */

@@ -75,7 +75,7 @@ export interface RedisLink {
   /** The client connects or has connected. */
   isStarted(): boolean
   /** Sends a command about one key to the primary that has it. */
-  send(key: string, args: string[], signal: AbortSignal): Promise<unknown>
+  send(key: string, args: string[], signal?: AbortSignal): Promise<unknown>
   /** Sends a command and, behind it on the same connection, WAIT. Resolves to both replies. */
   sendAndWait(key: string, args: string[], wait: string[]): Promise<readonly unknown[]>
   /** How to reach each primary. */
@@ -117,10 +117,10 @@ function refuseKeyPrefix(client: object): void {
 // A command that is still queued when the signal fires is dropped, so a client that has reconnected replays no
 // old one. The client's own limit for each command would be a second signal, and a costly one; so would an object of each hash.
 function sendOptions(signal?: AbortSignal): NodeRedisSendOptions {
-  return signal === undefined ? {} : { abortSignal: signal, timeout: 0, typeMapping: MAPS_AS_LISTS }
+  return signal === undefined ? WITHOUT_SIGNAL : { ...WITHOUT_SIGNAL, abortSignal: signal }
 }
 
-const MAPS_AS_LISTS = { 37: Array } as const
+const WITHOUT_SIGNAL: NodeRedisSendOptions = { timeout: 0, typeMapping: { 37: Array } }
 
 function nodeRedis(client: NodeRedisClient): RedisLink {
   const cache = client.clientSideCache
@@ -135,7 +135,7 @@ function nodeRedis(client: NodeRedisClient): RedisLink {
       batch.addCommand(wait)
       return listOf(await batch.execAsPipeline())
     },
-    primaries: async () => [(args) => client.sendCommand(args, sendOptions())],
+    primaries: async () => [(args) => client.sendCommand(args)],
     ...(cache !== undefined && { near: { client, cache, ttl: Reflect.get(cache, 'ttl'), maxEntries: Reflect.get(cache, 'maxEntries') } }),
   }
 }
@@ -158,7 +158,7 @@ function nodeRedisCluster(client: NodeRedisCluster): RedisLink {
     },
     primaries: async () => {
       const nodes = await Promise.all(client.masters.map((node) => client.nodeClient(node)))
-      return nodes.map((node) => (args: string[]) => node.sendCommand(args, sendOptions()))
+      return nodes.map((node) => (args: string[]) => node.sendCommand(args))
     },
   }
 }
@@ -176,7 +176,7 @@ function nodeRedisSentinel(client: NodeRedisSentinel): RedisLink {
       batch.addCommand(WRITES, wait)
       return listOf(await batch.execAsPipeline())
     },
-    primaries: async () => [(args) => client.sendCommand(WRITES, args, sendOptions())],
+    primaries: async () => [(args) => client.sendCommand(WRITES, args)],
   }
 }
 

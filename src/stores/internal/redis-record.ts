@@ -1,10 +1,11 @@
-import { isEndReason, makeEntries, NEVER, unreadable, type EntryKey, type SessionRecord } from '../../core/record.ts'
+import { isEndReason, makeEntries, NEVER, unreadable, type EndReason, type EntryKey, type SessionRecord } from '../../core/record.ts'
 import { escapeText, unescapeText } from './escape.ts'
 
-// One hash per record. Header fields start with `!`, entries with their namespace prefix:
-// !v version  !c createdAt  !t touchedAt  !e expiresAt  !h token hash  !n nonce
-// !p and !r the superseded hash and when  !x and !a why and when it ended  !i<term> one per term
-// !s the highest score of its terms, where that is not !e
+// One hash per record, a field for each entry. Fields that start with `!` are not entries:
+// !  the head, a line each: version, createdAt, touchedAt, expiresAt, nonce, token hash, the superseded hash and when, or nothing
+// !x the head of one that has ended, instead, with two lines more: why and when
+// !i<term> one per term  !s the highest score of its terms, where that is not expiresAt
+// A client takes longer for many small texts than for one, and the head is needed whole.
 
 /** Milliseconds that Redis keeps a record after its deadline. Its TTL is a broom, not the judge. */
 export const KEPT_AFTER_DEADLINE_MS = 60_000
@@ -20,14 +21,17 @@ export function entryField(key: EntryKey): string {
   return key.startsWith('!') ? `\u001B0021${escapeText(key.slice(1))}` : escapeText(key)
 }
 
+/** A text as a line of the head. */
+export function headLine(text: string): string {
+  return escapeText(text).replaceAll('\n', '\u001B000a')
+}
+
 /** Field, value, field, value … of a whole record. */
 export function fieldsOf(record: SessionRecord): string[] {
-  const fields = [
-    '!v', String(record.version), '!c', String(record.createdAt), '!t', String(record.touchedAt),
-    '!e', String(record.expiresAt), '!h', record.tokenHash, '!n', record.nonce,
-  ]
-  if (record.previous !== undefined) fields.push('!p', record.previous.tokenHash, '!r', String(record.previous.rotatedAt))
-  if (record.ended !== undefined) fields.push('!x', record.ended.because, '!a', String(record.ended.at))
+  const { previous, ended } = record
+  const head = [record.version, record.createdAt, record.touchedAt, record.expiresAt, headLine(record.nonce), headLine(record.tokenHash)]
+  head.push(headLine(previous?.tokenHash ?? ''), previous?.rotatedAt ?? '')
+  const fields = ended === undefined ? ['!', head.join('\n')] : ['!x', [...head, ended.because, ended.at].join('\n')]
   for (const term of record.index) fields.push(`!i${term}`, '')
   for (const [key, text] of Object.entries(record.entries)) fields.push(entryField(key), escapeText(text))
   return fields
@@ -38,14 +42,16 @@ export function fieldsOf(record: SessionRecord): string[] {
  * an empty one. Throws `ERR_SESSION_UNREADABLE` when it is not a whole record.
  */
 export function recordFromReply(reply: unknown): SessionRecord | undefined {
-  const fields: Fields = { header: new Map(), index: [], entries: makeEntries() }
+  const fields: Fields = { head: undefined, end: undefined, index: [], entries: makeEntries() }
   const size = takeFields(fields, reply)
   return size === 0 ? undefined : recordFrom(fields)
 }
 
 /** The fields of a record, by their kinds. */
 interface Fields {
-  readonly header: Map<string, string>
+  head: string | undefined
+  /** The head of one that has ended. */
+  end: string | undefined
   readonly index: string[]
   readonly entries: Record<EntryKey, string>
 }
@@ -66,28 +72,34 @@ function takeFields(fields: Fields, reply: unknown): number {
   return names.length
 }
 
-function take({ header, index, entries }: Fields, field: string, value: unknown): void {
-  if (!field.startsWith('!')) entries[unescapeText(field)] = unescapeText(replyText(value))
-  else if (field.startsWith('!i')) index.push(field.slice(2))
-  else header.set(field, replyText(value))
+function take(fields: Fields, field: string, value: unknown): void {
+  if (!field.startsWith('!')) fields.entries[unescapeText(field)] = unescapeText(replyText(value))
+  else if (field === '!') fields.head = replyText(value)
+  else if (field === '!x') fields.end = replyText(value)
+  else if (field.startsWith('!i')) fields.index.push(field.slice(2))
 }
 
-function recordFrom({ header, index, entries }: Fields): SessionRecord {
-  const previous = header.get('!p')
-  const because = header.get('!x')
-  if (because !== undefined && !isEndReason(because)) throw unreadable('its end has no known reason')
+function recordFrom({ head, end, index, entries }: Fields): SessionRecord {
+  const [version, createdAt, touchedAt, expiresAt, nonce, tokenHash, superseded, rotatedAt, because, at] = (end ?? head ?? '').split('\n')
+  if (nonce === undefined || tokenHash === undefined || superseded === undefined) throw unreadable('a part of its head is missing')
   return {
-    version: number(header, '!v'),
-    createdAt: number(header, '!c'),
-    touchedAt: number(header, '!t'),
-    expiresAt: number(header, '!e'),
-    tokenHash: text(header, '!h'),
-    ...(previous !== undefined && { previous: { tokenHash: previous, rotatedAt: number(header, '!r') } }),
-    nonce: text(header, '!n'),
+    version: number(version),
+    createdAt: number(createdAt),
+    touchedAt: number(touchedAt),
+    expiresAt: number(expiresAt),
+    tokenHash: unescapeText(tokenHash),
+    ...(rotatedAt !== '' && { previous: { tokenHash: unescapeText(superseded), rotatedAt: number(rotatedAt) } }),
+    nonce: unescapeText(nonce),
     index,
     entries,
-    ...(because !== undefined && { ended: { because, at: number(header, '!a') } }),
+    ...(end !== undefined && { ended: { because: reason(because), at: number(at) } }),
   }
+}
+
+/** The deadline in the head of a record that has not ended; undefined where there is none. */
+export function deadlineFromHead(head: unknown): number | undefined {
+  const expiresAt = typeof head === 'string' || head instanceof Uint8Array ? replyText(head).split('\n')[3] : undefined
+  return expiresAt === undefined || expiresAt === '' || !Number.isFinite(Number(expiresAt)) ? undefined : Number(expiresAt)
 }
 
 /** A text in a reply; a client may have been told to hand out bytes. */
@@ -98,14 +110,12 @@ export function replyText(value: unknown): string {
   throw unreadable('a text is missing')
 }
 
-function number(header: ReadonlyMap<string, string>, field: string): number {
-  const value = text(header, field)
-  if (value === '' || !Number.isFinite(Number(value))) throw unreadable('a number is missing')
-  return Number(value)
+function number(text: string | undefined): number {
+  if (text === undefined || text === '' || !Number.isFinite(Number(text))) throw unreadable('a number is missing')
+  return Number(text)
 }
 
-function text(header: ReadonlyMap<string, string>, field: string): string {
-  const value = header.get(field)
-  if (value === undefined) throw unreadable('a text is missing')
-  return value
+function reason(text: string | undefined): EndReason {
+  if (!isEndReason(text)) throw unreadable('its end has no known reason')
+  return text
 }

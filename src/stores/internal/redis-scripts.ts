@@ -14,16 +14,19 @@ function script(text: string): RedisScript {
 // write. Its answer begins with a word. Where it finds that it was applied before, it writes one field again
 // as it is: WAIT counts the replicas that have what *this connection* wrote, and would be content at once.
 
-/** The header fields. `readable` is false for what is absent and for what is no record. */
+/** The eight lines of a head, as {@link fieldsOf} writes them. */
+const LINES = String.raw`'^([^\n]+)\n([^\n]+)\n([^\n]+)\n([^\n]+)\n([^\n]*)\n([^\n]*)\n([^\n]*)\n([^\n]*)'`
+
+/** The head. `readable` is false for what is absent and for what is no record. */
 const HEAD = `
 local key = KEYS[1]
-local head = redis.pcall('HMGET', key, '!v', '!c', '!t', '!e', '!h', '!n', '!x', '!s')
-if head.err and not string.find(head.err, 'WRONGTYPE', 1, true) then return head end
-local readable = not head.err and tonumber(head[1]) and tonumber(head[2]) and tonumber(head[3]) and tonumber(head[4]) and head[5] and head[6]
-local version, touched, expires = tonumber(head[1]), tonumber(head[3]), tonumber(head[4])
-local hash, nonce, ended = head[5], head[6], head[7]
+local stored = redis.pcall('HMGET', key, '!', '!x', '!s')
+if stored.err and not string.find(stored.err, 'WRONGTYPE', 1, true) then return stored end
+local head, ended = stored[1], stored[2]
+local version, created, touched, expires, nonce, hash, superseded, rotated = string.match(ended or head or '', ${LINES})
+local readable = tonumber(version) and tonumber(created) and tonumber(touched) and tonumber(expires)
 -- The highest score that the record's terms were given: its deadline, unless that was moved earlier.
-local scored = head[8] or head[4]
+local scored = stored[3] or expires
 `
 
 /** HSET takes many fields, Lua's unpack some thousands. */
@@ -53,9 +56,9 @@ end
  * Answers ok and, where something was replaced, the score its terms must have at least; or exists.
  */
 export const CREATE = script(`${HEAD}${SET_FIELDS}
-if readable and not ended and expires > tonumber(ARGV[1]) then
+if readable and not ended and tonumber(expires) > tonumber(ARGV[1]) then
   if nonce ~= ARGV[3] or hash ~= ARGV[4] then return {'exists'} end
-  redis.call('HSET', key, '!n', nonce)
+  redis.call('HSET', key, '!', head)
   return {'ok'}
 end
 -- Behind a first write Redis lets a script go on although the memory is full, so nothing is deleted in vain.
@@ -77,18 +80,18 @@ return {'ok', least}
  */
 export const PATCH = script(`
 local key = KEYS[1]
-local head = redis.pcall('HMGET', key, '!v', '!t', '!e', '!h', '!n', '!x')
-if head.err then
+local head = redis.pcall('HGET', key, '!')
+if type(head) == 'table' then
   if string.find(head.err, 'WRONGTYPE', 1, true) then return {'gone'} end
   return head
 end
-local version, touched, expires = tonumber(head[1]), tonumber(head[2]), tonumber(head[3])
-if not version or not touched or not expires or not head[4] or head[6] or expires <= tonumber(ARGV[1]) then return {'gone'} end
-if head[5] == ARGV[2] then
-  redis.call('HSET', key, '!n', ARGV[2])
-  return {'ok', head[1], head[3]}
+local version, created, touched, expires, nonce, hash, superseded, rotated = string.match(head or '', ${LINES})
+if not (tonumber(version) and tonumber(created) and tonumber(touched) and tonumber(expires)) or tonumber(expires) <= tonumber(ARGV[1]) then return {'gone'} end
+if nonce == ARGV[2] then
+  redis.call('HSET', key, '!', head)
+  return {'ok', version, expires}
 end
-if ARGV[3] ~= '' and ARGV[3] ~= '=' .. head[4] then return {'gone'} end
+if ARGV[3] ~= '' and ARGV[3] ~= '=' .. hash then return {'gone'} end
 local sets = 13 + 2 * ARGV[9]
 for i = 13, sets - 1, 2 do
   local stored = redis.call('HGET', key, ARGV[i])
@@ -99,11 +102,14 @@ end
 local removes = sets + 2 * ARGV[10]
 local terms = removes + ARGV[11]
 local deadline = ARGV[6]
-local moves = deadline ~= '' and (ARGV[7] == 'replace' or tonumber(deadline) > expires)
-local scored = moves and redis.call('HGET', key, '!s')
+local moves = deadline ~= '' and (ARGV[7] == 'replace' or tonumber(deadline) > tonumber(expires))
+local scored, before = moves and redis.call('HGET', key, '!s'), expires
 
-local after = version + 1
-local words, n = {'HSET', key, '!v', after, '!n', ARGV[2]}, 6
+local after = string.format('%.0f', version + 1)
+if ARGV[4] ~= '' then hash, superseded, rotated = string.sub(ARGV[4], 2), hash, ARGV[1] end
+if ARGV[5] ~= '' and tonumber(ARGV[5]) > tonumber(touched) then touched = ARGV[5] end
+if moves then expires = deadline end
+local words, n = {'HSET', key, '!', table.concat({after, created, touched, expires, ARGV[2], hash, superseded, rotated}, '\\n')}, 4
 local function add(field, value)
   if n > 2000 then
     redis.call(unpack(words, 1, n))
@@ -112,22 +118,13 @@ local function add(field, value)
   words[n + 1], words[n + 2] = field, value
   n = n + 2
 end
-if ARGV[4] ~= '' then
-  add('!h', string.sub(ARGV[4], 2))
-  add('!p', head[4])
-  add('!r', ARGV[1])
-end
-if ARGV[5] ~= '' and tonumber(ARGV[5]) > touched then add('!t', ARGV[5]) end
-if moves then
-  add('!e', deadline)
-  if tonumber(deadline) < tonumber(scored or head[3]) then add('!s', scored or head[3]) elseif scored then add('!s', deadline) end
-end
+if moves and tonumber(deadline) < tonumber(scored or before) then add('!s', scored or before) elseif scored then add('!s', deadline) end
 for i = sets, removes - 1, 2 do add(ARGV[i], ARGV[i + 1]) end
 for i = terms, terms + ARGV[12] - 1 do add('!i' .. ARGV[i], '') end
 redis.call(unpack(words, 1, n))
 for i = removes, terms - 1 do redis.call('HDEL', key, ARGV[i]) end
 if moves and ARGV[8] == '' then redis.call('PERSIST', key) elseif moves then redis.call('PEXPIRE', key, ARGV[8]) end
-return {'ok', after, moves and deadline or head[3]}
+return {'ok', after, expires}
 `)
 
 /**
@@ -144,10 +141,9 @@ if not readable then
   return {'absent'}
 end
 local answer = withTerms({'ok', scored})
-local before = redis.call('HMGET', key, '!p', '!r')
+local tombstone = {string.format('%.0f', version + 1), created, touched, ARGV[3], nonce, hash, superseded, rotated, ARGV[1], ARGV[2]}
 redis.call('DEL', key)
-redis.call('HSET', key, '!v', string.format('%.0f', version + 1), '!c', head[2], '!t', head[3], '!e', ARGV[3], '!h', hash, '!n', nonce, '!s', scored, '!x', ARGV[1], '!a', ARGV[2])
-if before[1] and before[2] then redis.call('HSET', key, '!p', before[1], '!r', before[2]) end
+redis.call('HSET', key, '!x', table.concat(tombstone, '\\n'), '!s', scored)
 redis.call('PEXPIRE', key, ARGV[4])
 -- A user without the right to publish still ends sessions.
 redis.pcall('PUBLISH', ARGV[5], ARGV[6])
@@ -164,9 +160,9 @@ local bound = tonumber(ARGV[2])
 local past
 if ARGV[1] == 'expires' then
   local time = redis.call('TIME')
-  past = expires <= math.min(bound, time[1] * 1000 + math.floor(time[2] / 1000))
+  past = tonumber(expires) <= math.min(bound, time[1] * 1000 + math.floor(time[2] / 1000))
 else
-  past = not ended and (ARGV[1] == 'touched' and touched or tonumber(head[2])) < bound
+  past = not ended and tonumber(ARGV[1] == 'touched' and touched or created) < bound
 end
 if not past then return {'absent'} end
 local answer = withTerms({'ok', scored})

@@ -42,16 +42,22 @@ describe('the results of the speed benchmark', () => {
 describe('the goals of speed', () => {
   it('are judged for the rows that are there, those between two rows only where both are', () => {
     const alone = goalTable([row('express', 'Sojourn, redis', 0.56)])
-    expect(alone).toContain('| express: Sojourn, redis, read | ≥ 0.55 | 0.56 | met |')
+    expect(alone).toContain('| express: Sojourn, redis, read | ≥ 0.55 |  | 0.56 | met |')
     expect(alone).not.toContain('times express-session')
     const beside = goalTable([row('express', 'Sojourn, redis', 0.56), row('express', 'express-session, redis', 0.28), row('express', 'limit of one command', 0.7)])
-    expect(beside).toContain('| express: Sojourn, redis, read, times express-session, redis | ≥ 1.70 | 2.00 | met |')
-    expect(beside).toContain('| express: Sojourn, redis, p99 of read, times express-session, redis | ≤ 0.50 | 1.00 | **missed** |')
-    expect(beside).toContain('| express: Sojourn, redis, read, times limit of one command | ≥ 0.90 | 0.80 | **missed** |')
+    expect(beside).toContain('| express: Sojourn, redis, read, times express-session, redis | ≥ 1.70 | 2.50 | 2.00 | met |')
+    expect(beside).toContain('| express: Sojourn, redis, p99 of read, times express-session, redis | ≤ 0.50 |  | 1.00 | **missed** |')
+    expect(beside).toContain('| express: Sojourn, redis, read, times limit of one command | ≥ 0.90 | 1.00 | 0.80 | **missed** |')
   })
 
-  it('ask of the slowest row what an anonymous visitor costs', () => {
-    const rows = [row('express', 'Sojourn, redis', 0.99), row('hono', 'Sojourn, file', 0.9), row('express', 'express-session, redis', 0.4)]
-    expect(goalTable(rows)).toContain('| anonymous, the slowest of 2 rows (hono: Sojourn, file) | ≥ 0.98 | 0.90 | **missed** |')
+  it('ask of the slowest row of a framework what an anonymous visitor costs', () => {
+    const rows = [row('express', 'Sojourn, redis', 0.99), row('express', 'Sojourn, file', 0.9), row('node', 'Sojourn, file', 0.8), row('express', 'express-session, redis', 0.4)]
+    expect(goalTable(rows)).toContain('| express: anonymous, the slowest of 2 rows (Sojourn, file) | ≥ 0.98 |  | 0.90 | **missed** |')
+  })
+
+  it('say where what does less than any session misses them, too', () => {
+    const rows = [row('node', 'Sojourn, memory', 0.8), row('node', 'limit of one hash', 0.9)]
+    expect(goalTable(rows)).toContain('| node: Sojourn, memory, read | ≥ 0.92 | 0.90 | 0.80 | **missed**, as by the limit |')
+    expect(goalTable(rows)).toContain('| node: Sojourn, memory, write | ≥ 0.85 | 0.90 | 0.80 | **missed** |')
   })
 })

@@ -1,56 +1,80 @@
-// Servers without sessions that do nothing but what a session of some kind cannot do without.
+// What no session of some kind can do without, and nothing else: how fast a server can be that does only this.
 import { createCipheriv, createDecipheriv, createSecretKey, hash, randomBytes } from 'node:crypto'
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
-import type { Express, Request } from 'express'
+import { DatabaseSync } from 'node:sqlite'
+import type { Express } from 'express'
+import type { FastifyInstance } from 'fastify'
 import { createClient } from 'redis'
 import type { Limit } from './subjects.ts'
 
-const KNOWN = 'hello 33333333333333333333'
+/** The work for one request, with the response that its headers go on. Tells whether it is of somebody known. */
+type Work = (request: IncomingMessage, response: { setHeader(name: string, value: string): unknown }) => boolean | Promise<boolean>
+
 const entries: readonly [string, string][] = Array.from({ length: 8 }, (_, n) => [`key${n}`, `${n}`.repeat(120)])
 
-export async function limitOn(name: Limit, url: string, app: Express | undefined): Promise<RequestListener> {
-  if (name === 'limit of one command') return commands(1, url, app)
-  if (name === 'limit of two commands') return commands(2, url, app)
-  if (name === 'limit of one hash') return app === undefined ? hashing : hashingIn(app)
-  return opening(name === 'limit of opening and sealing')
+/** What the limit does; `folder` is for its files. */
+export async function workOf(limit: Limit, url: string, folder: () => string): Promise<Work> {
+  switch (limit) {
+    case 'limit of a look': return (request) => request.headers.cookie !== undefined
+    case 'limit of one hash': return hashing()
+    case 'limit of one statement': return reading(open(folder()))
+    case 'limit of one transaction': return writing(open(folder()))
+    case 'limit of one command': return commands(1, url)
+    case 'limit of two commands': return commands(2, url)
+    case 'limit of opening': return opening(false)
+    case 'limit of opening and sealing': return opening(true)
+  }
+}
+
+/** Where a store knows only the hash of a token: the hash, and what the answer varies with. */
+function hashing(): Work {
+  const secret = 'x'.repeat(43)
+  const known = hash('sha256', secret, 'base64url')
+  return (_request, response) => {
+    response.setHeader('Vary', 'Cookie')
+    return hash('sha256', secret, 'base64url') === known
+  }
 }
 
 /** A fixed number of commands on the client that the store would have. */
-async function commands(count: number, url: string, app: Express | undefined): Promise<RequestListener> {
-  if (app === undefined) throw new Error('The limits of commands are measured on Express.')
+async function commands(count: number, url: string): Promise<Work> {
   const client = await createClient({ url }).connect()
   await client.hSet('limit', Object.fromEntries(entries))
-  return app.use(async (request, response) => {
+  return async () => {
     for (let n = 0; n < count; n += 1) await client.hGetAll('limit')
-    response.send(textFor(request))
-  })
+    return true
+  }
 }
 
-const secret = 'x'.repeat(43)
-const known = hash('sha256', secret, 'base64url')
-
-/** Where a store knows only the hash of a token: the hash, and what the answer varies with. */
-function hashing(_request: IncomingMessage, response: ServerResponse): void {
-  if (hash('sha256', secret, 'base64url') !== known) response.statusCode = 401
-  response.setHeader('Vary', 'Cookie')
-  response.setHeader('Content-Type', 'text/plain')
-  response.end(KNOWN)
+/** A file in the store's mode, with one row of 1 KB. */
+function open(folder: string): DatabaseSync {
+  const database = new DatabaseSync(`${folder}/limit.db`)
+  database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; CREATE TABLE limits (id TEXT PRIMARY KEY, record TEXT)')
+  database.prepare('INSERT INTO limits VALUES (?, ?)').run('one', JSON.stringify(Object.fromEntries(entries)))
+  return database
 }
 
-/** The same in a middleware, which leaves something on the request. */
-function hashingIn(app: Express): RequestListener {
-  app.use((request, _response, next) => {
-    Reflect.set(request, 'session', { isKnown: hash('sha256', secret, 'base64url') === known })
-    next()
-  })
-  return app.use((request: Request, response) => {
-    response.setHeader('Vary', 'Cookie')
-    response.send(Reflect.get(request, 'session') === undefined ? 'hello stranger' : KNOWN)
-  })
+function reading(database: DatabaseSync): Work {
+  const select = database.prepare('SELECT record FROM limits WHERE id = ?')
+  return () => select.get('one') !== undefined
+}
+
+/** A read, and what a commit takes: the record is read again where nobody else can write it. */
+function writing(database: DatabaseSync): Work {
+  const select = database.prepare('SELECT record FROM limits WHERE id = ?')
+  const update = database.prepare('UPDATE limits SET record = ? WHERE id = ?')
+  return () => {
+    const text = select.get('one')?.['record'] ?? ''
+    database.exec('BEGIN IMMEDIATE')
+    select.get('one')
+    update.run(text, 'one')
+    database.exec('COMMIT')
+    return true
+  }
 }
 
 /** Where the visitor keeps the session: AES-256-GCM over a session of 1 KB, opened, and sealed anew where something was written. */
-function opening(seals: boolean): RequestListener {
+function opening(seals: boolean): Work {
   const key = createSecretKey(randomBytes(32))
   const seal = (): string => {
     const nonce = randomBytes(12)
@@ -58,21 +82,58 @@ function opening(seals: boolean): RequestListener {
     return Buffer.concat([nonce, cipher.update(JSON.stringify(Object.fromEntries(entries)), 'utf8'), cipher.final(), cipher.getAuthTag()]).toString('base64url')
   }
   const sealed = seal()
-  const open = (): unknown => {
+  return (_request, response) => {
     const bytes = Buffer.from(sealed, 'base64url')
     const decipher = createDecipheriv('aes-256-gcm', key, bytes.subarray(0, 12), { authTagLength: 16 })
     decipher.setAuthTag(bytes.subarray(-16))
-    const text = decipher.update(bytes.subarray(12, -16), undefined, 'utf8') + decipher.final('utf8')
-    return JSON.parse(text)
-  }
-  return (request, response) => {
-    const known = typeof open() === 'object'
+    const session: unknown = JSON.parse(decipher.update(bytes.subarray(12, -16), undefined, 'utf8') + decipher.final('utf8'))
     if (seals) response.setHeader('Set-Cookie', `sid=${seal()}; Path=/; HttpOnly`)
-    response.setHeader('Content-Type', 'text/plain')
-    response.end(known ? textFor(request) : 'hello stranger')
+    return typeof session === 'object'
   }
 }
 
-function textFor({ url }: { readonly url?: string | undefined }): string {
-  return url === '/write' ? 'hello written 33' : KNOWN
+/** The work in a server of node:http. */
+export function limitOnNode(work: Work): RequestListener {
+  const respond = (request: IncomingMessage, response: ServerResponse, isKnown: boolean): void => {
+    response.setHeader('Content-Type', 'text/plain')
+    response.end(textFor(request, isKnown))
+  }
+  return (request, response) => {
+    const isKnown = work(request, response)
+    if (typeof isKnown === 'boolean') respond(request, response, isKnown)
+    else void isKnown.then((late) => respond(request, response, late))
+  }
+}
+
+/** The work in a middleware, which leaves something on the request. */
+export function limitOnExpress(work: Work, app: Express): RequestListener {
+  app.use((request, response, next) => {
+    const isKnown = work(request, response)
+    const goOn = (known: boolean): void => { Reflect.set(request, 'limit', { isKnown: known }); next() }
+    if (typeof isKnown === 'boolean') goOn(isKnown)
+    else isKnown.then(goOn, next)
+  })
+  return app.use((request, response) => { response.send(textFor(request, isKnownIn(request))) })
+}
+
+/** The work in a hook, which leaves something on the request. */
+export function limitOnFastify(work: Work, app: FastifyInstance): FastifyInstance {
+  app.decorateRequest('limit')
+  app.addHook('onRequest', (request, reply, next) => {
+    const isKnown = work(request.raw, { setHeader: (name, value) => reply.header(name, value) })
+    const goOn = (known: boolean): void => { Reflect.set(request, 'limit', { isKnown: known }); next() }
+    if (typeof isKnown === 'boolean') goOn(isKnown)
+    else isKnown.then(goOn, next)
+  })
+  return app.get('/*', (request, reply) => { reply.send(textFor(request, isKnownIn(request))) })
+}
+
+function isKnownIn(request: object): boolean {
+  const left: unknown = Reflect.get(request, 'limit')
+  return typeof left === 'object' && left !== null && Reflect.get(left, 'isKnown') === true
+}
+
+function textFor({ url }: { readonly url?: string | undefined }, isKnown: boolean): string {
+  if (!isKnown) return 'hello stranger'
+  return url === '/write' ? 'hello written 33' : 'hello 33333333333333333333'
 }

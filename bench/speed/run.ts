@@ -1,4 +1,4 @@
-// npm run bench [-- --quick] [-- --only PATTERN [--merge]] [-- --pairs 5]: throughput beside a bare server, interleaved in one run, and what each subject loses.
+// npm run bench [-- --quick] [-- --only PATTERN [--merge]] [-- --pairs 11]: throughput beside a bare server, interleaved in one run, and what each subject loses.
 // Without --only it writes bench/results.md anew; with --merge what is chosen takes its place among the rows that are there.
 import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
@@ -12,7 +12,8 @@ import { quickSubjects, subjects, type Subject } from './subjects.ts'
 const peers = join(import.meta.dirname, '..', 'peers')
 const results = join(import.meta.dirname, '..', 'results.md')
 const { values: { quick, only, merge, pairs } } = parseArgs({ options: { quick: { type: 'boolean', default: false }, only: { type: 'string' }, merge: { type: 'boolean', default: false }, pairs: { type: 'string' } } })
-const effort: Effort = { rounds: Number(pairs ?? (quick ? 1 : 5)), seconds: 0.75, warmUp: quick ? 0.75 : 1 }
+// Many short pairs: what else runs on a machine changes from one second to the next.
+const effort: Effort = { rounds: Number(pairs ?? (quick ? 3 : 11)), seconds: 0.3, warmUp: quick ? 0.75 : 1 }
 const isWritten = !quick && (merge || only === undefined)
 
 async function main(): Promise<void> {

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createAdaptorServer } from '@hono/node-server'
 import express from 'express'
-import fastify from 'fastify'
+import fastify, { type FastifyInstance } from 'fastify'
 import { Hono } from 'hono'
 import Koa from 'koa'
 import { Pool } from 'pg'
@@ -21,9 +21,9 @@ import { fileStore } from 'sojourn/stores/file'
 import { postgresStore } from 'sojourn/stores/postgres'
 import { redisStore } from 'sojourn/stores/redis'
 import { sqliteStore } from 'sojourn/stores/sqlite'
-import { limitOn } from './limits.ts'
+import { limitOnExpress, limitOnFastify, limitOnNode, workOf } from './limits.ts'
 import { answer, serveParent, type Bag } from './routes.ts'
-import { FRAMEWORKS, isOneOf, LIMITS, VARIANTS, type Framework, type Variant } from './subjects.ts'
+import { FRAMEWORKS, isOneOf, LIMITS, VARIANTS, type Framework, type Limit, type Variant } from './subjects.ts'
 
 function bagOf(session: Session): Bag {
   return { get: (key) => session.get(key), set: (key, value) => session.set(key, value), end: () => session.destroy() }
@@ -93,8 +93,18 @@ async function startFastify(sessions: Sessions | undefined): Promise<void> {
     if (typeof text !== 'string') return text
     reply.send(text)
   })
+  await listenWith(app)
+}
+
+async function listenWith(app: FastifyInstance): Promise<void> {
   await app.listen({ host: '127.0.0.1', port: 0 })
   serveParent(app.server.address())
+}
+
+async function startLimit(framework: Framework, limit: Limit, url: string): Promise<void> {
+  const work = await workOf(limit, url, temporaryFolder)
+  if (framework === 'fastify') return listenWith(limitOnFastify(work, fastify()))
+  listen(framework === 'express' ? limitOnExpress(work, plainExpress()) : limitOnNode(work))
 }
 
 function startHono(sessions: Sessions | undefined): void {
@@ -111,7 +121,7 @@ function listenerOf(framework: Framework, sessions: Sessions | undefined): Reque
 }
 
 async function start(framework: Framework, variant: Variant, url: string): Promise<void> {
-  if (isOneOf(LIMITS, variant)) return listen(await limitOn(variant, url, framework === 'express' ? plainExpress() : undefined))
+  if (isOneOf(LIMITS, variant)) return startLimit(framework, variant, url)
   const sessions = variant === 'bare' ? undefined : createSessions({ store: await storeOf(variant, url), ...(variant !== 'cookie' && { cookie: { name: 'sid' } }) })
   if (framework === 'fastify') return startFastify(sessions)
   if (framework === 'hono') return startHono(sessions)

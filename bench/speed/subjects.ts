@@ -6,10 +6,12 @@ export const FRAMEWORKS = ['node', 'express', 'fastify', 'koa', 'hono', 'starman
 export type Framework = (typeof FRAMEWORKS)[number]
 
 /**
- * What no session of some kind can do without, and nothing else: one or two commands on the same Redis client, one SHA-256 of a token and the
- * header `Vary`, one AES-256-GCM over the session that a cookie holds.
+ * What no session of some kind can do without, and nothing else: a look for a cookie; one SHA-256 of a token and the header `Vary`; one statement of
+ * SQLite, or that and a transaction; one or two commands on the same Redis client; one AES-256-GCM over the session that a cookie holds.
  */
-export const LIMITS = ['limit of one command', 'limit of two commands', 'limit of one hash', 'limit of opening', 'limit of opening and sealing'] as const
+export const LIMITS = [
+  'limit of a look', 'limit of one hash', 'limit of one statement', 'limit of one transaction', 'limit of one command', 'limit of two commands', 'limit of opening', 'limit of opening and sealing',
+] as const
 export type Limit = (typeof LIMITS)[number]
 
 /** `bare` answers the same without any session. */
@@ -66,8 +68,10 @@ function needing(store: string): Pick<Subject, 'needs'> {
 /** Those that most depends on come first: a run that is broken off has them. */
 export const subjects: readonly Subject[] = [
   sojourn('node', 'memory'),
+  limit('node', 'limit of a look', 'anonymous'),
   limit('node', 'limit of one hash', 'read'),
   sojourn('express', 'memory'),
+  limit('express', 'limit of a look', 'anonymous'),
   limit('express', 'limit of one hash', 'read'),
   peer('express', 'express-session', 'memory'),
   sojourn('express', 'redis'),
@@ -76,11 +80,15 @@ export const subjects: readonly Subject[] = [
   limit('express', 'limit of two commands', 'write'),
   sojourn('express', 'near'),
   sojourn('express', 'sqlite'),
+  limit('express', 'limit of one statement', 'read'),
+  limit('express', 'limit of one transaction', 'write'),
   sojourn('node', 'cookie'),
   limit('node', 'limit of opening', 'read'),
   limit('node', 'limit of opening and sealing', 'write'),
   peer('node', 'iron-session', 'cookie'),
   sojourn('fastify', 'memory'),
+  limit('fastify', 'limit of a look', 'anonymous'),
+  limit('fastify', 'limit of one hash', 'read'),
   peer('fastify', '@fastify/session', 'memory'),
   ...(['file', 'postgres', 'cookie'] as const).map((variant) => sojourn('express', variant)),
   ...['file', 'postgres'].map((store) => peer('express', 'express-session', store)),

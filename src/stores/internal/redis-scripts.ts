@@ -15,7 +15,7 @@ function script(text: string): RedisScript {
 // as it is: WAIT counts the replicas that have what *this connection* wrote, and would be content at once.
 
 /** The eight lines of a head, as {@link fieldsOf} writes them. */
-const LINES = String.raw`'^([^\n]+)\n([^\n]+)\n([^\n]+)\n([^\n]+)\n([^\n]*)\n([^\n]*)\n([^\n]*)\n([^\n]*)'`
+const LINES = String.raw`'^(%d+)\n([%d.-]+)\n([%d.-]+)\n([%d.-]+)\n([^\n]*)\n([^\n]*)\n([^\n]*)\n([^\n]*)'`
 
 /** The head. `readable` is false for what is absent and for what is no record. */
 const HEAD = `
@@ -86,7 +86,8 @@ if type(head) == 'table' then
   return head
 end
 local version, created, touched, expires, nonce, hash, superseded, rotated = string.match(head or '', ${LINES})
-if not (tonumber(version) and tonumber(created) and tonumber(touched) and tonumber(expires)) or tonumber(expires) <= tonumber(ARGV[1]) then return {'gone'} end
+local before = version and tonumber(expires)
+if not before or before <= tonumber(ARGV[1]) then return {'gone'} end
 if nonce == ARGV[2] then
   redis.call('HSET', key, '!', head)
   return {'ok', version, expires}
@@ -101,29 +102,25 @@ for i = 13, sets - 1, 2 do
 end
 local removes = sets + 2 * ARGV[10]
 local terms = removes + ARGV[11]
-local deadline = ARGV[6]
-local moves = deadline ~= '' and (ARGV[7] == 'replace' or tonumber(deadline) > tonumber(expires))
-local scored, before = moves and redis.call('HGET', key, '!s'), expires
 
-local after = string.format('%.0f', version + 1)
+local after = version + 1
 if ARGV[4] ~= '' then hash, superseded, rotated = string.sub(ARGV[4], 2), hash, ARGV[1] end
 if ARGV[5] ~= '' and tonumber(ARGV[5]) > tonumber(touched) then touched = ARGV[5] end
-if moves then expires = deadline end
-local words, n = {'HSET', key, '!', table.concat({after, created, touched, expires, ARGV[2], hash, superseded, rotated}, '\\n')}, 4
-local function add(field, value)
-  if n > 2000 then
-    redis.call(unpack(words, 1, n))
-    n = 2
-  end
-  words[n + 1], words[n + 2] = field, value
-  n = n + 2
+local moves = ARGV[6] ~= '' and (ARGV[7] == 'replace' or tonumber(ARGV[6]) > before)
+if moves then expires = ARGV[6] end
+head = table.concat({after, created, touched, expires, ARGV[2], hash, superseded, rotated}, '\\n')
+redis.call('HSET', key, '!', head, unpack(ARGV, sets, math.min(removes, sets + 1000) - 1))
+for first = sets + 1000, removes - 1, 1000 do
+  redis.call('HSET', key, unpack(ARGV, first, math.min(removes, first + 1000) - 1))
 end
-if moves and tonumber(deadline) < tonumber(scored or before) then add('!s', scored or before) elseif scored then add('!s', deadline) end
-for i = sets, removes - 1, 2 do add(ARGV[i], ARGV[i + 1]) end
-for i = terms, terms + ARGV[12] - 1 do add('!i' .. ARGV[i], '') end
-redis.call(unpack(words, 1, n))
 for i = removes, terms - 1 do redis.call('HDEL', key, ARGV[i]) end
-if moves and ARGV[8] == '' then redis.call('PERSIST', key) elseif moves then redis.call('PEXPIRE', key, ARGV[8]) end
+for i = terms, terms + ARGV[12] - 1 do redis.call('HSET', key, '!i' .. ARGV[i], '') end
+if moves then
+  local scored = redis.call('HGET', key, '!s')
+  local highest = tonumber(scored or before)
+  if scored or tonumber(expires) < highest then redis.call('HSET', key, '!s', string.format('%.0f', math.max(tonumber(expires), highest))) end
+  if ARGV[8] == '' then redis.call('PERSIST', key) else redis.call('PEXPIRE', key, ARGV[8]) end
+end
 return {'ok', after, expires}
 `)
 

@@ -186,9 +186,21 @@ describeWithServer('redisStore', needsRedis, (binary) => {
         await store.create('id', newRecord({ index: ['owner'], entries: makeEntries({ 'd:cart': '["tea"]', '!': 'not the head' }) }))
         const key = `${prefix}session:id`
         expect(await field(key, 'd:cart')).toBe('["tea"]')
-        expect((await field(key, '!')).split('\n')[3]).toBe(String(NOW + HOUR))
+        expect((await field(key, '!')).split('\n')[2]).toBe(String(NOW + HOUR))
         expect((await store.read('id'))?.entries['!']).toBe('not the head')
         expect(await server.ask('ZSCORE', `${prefix}index:owner`, 'id')).toContain(String(NOW + HOUR))
+      })
+    })
+
+    it('hold a small session as a compact list, through a touch and a rotation', async () => {
+      await withStore('node-redis', 'single', async ({ store, prefix }) => {
+        const key = `${prefix}session:id`
+        const [hash, next] = ['h'.repeat(43), 'n'.repeat(43)]
+        await store.create('id', newRecord({ version: 1_000_000, tokenHash: hash, nonce: 'abcdefgh.zzzzzz', entries: makeEntries({ 'd:user': '"Ann"' }) }))
+        expect(await server.ask('OBJECT', 'ENCODING', key)).toMatch(/listpack|ziplist/)
+        await store.patch('id', { now: NOW, nonce: 'abcdefgh.zzzzzzz', tokenHash: hash, rotateTo: next, touchedAt: NOW + 1, expiresAt: NEVER, set: [['d:b', '1']] })
+        expect(await server.ask('OBJECT', 'ENCODING', key)).toMatch(/listpack|ziplist/)
+        expect((await store.read('id'))?.previous).toEqual({ tokenHash: hash, rotatedAt: NOW })
       })
     })
 
@@ -446,11 +458,13 @@ describe('recordFromReply', () => {
     expect(recordFromReply(reply)).toBeUndefined()
   })
 
-  const head = fieldsOf(newRecord())[1] ?? ''
+  const head = `1\n${NOW}\n${NOW}\nnonce`
+  const hash = `hash\n${NOW}`
 
   it.each([
-    ['OK'], [null], [['!', '1']], [{ '!': '' }], [['!', null]], [['d:a', '1']], [['!x', `${head}\nbored\n1`]], [['!x', `${head}\nrevoked`]], [['!x', head]],
-    [['!', head.replace(`${NOW}`, 'soon')]], [['!', head.split('\n').slice(0, 7).join('\n')]], [['!', head.split('\n').with(7, 'late').join('\n')]],
+    ['OK'], [null], [['!', '1', '!h', hash]], [{ '!': '', '!h': hash }], [['!', null, '!h', hash]], [['d:a', '1']], [['!', head]], [['!', head, '!h', 'hash']], [['!', head, '!h', 'hash\nsoon']],
+    [['!', `1\nsoon\n${NOW}\nnonce`, '!h', hash]], [['!', `1\n${NOW}\n${NOW}`, '!h', hash]], [['!', head, '!h', hash, '!p', 'hash']], [['!', head, '!h', hash, '!p', 'hash\nlate']],
+    [['!x', head, '!h', hash]], [['!x', `${head}\nrevoked`, '!h', hash]], [['!x', `${head}\nbored\n1`, '!h', hash]],
   ])('throws ERR_SESSION_UNREADABLE for %o', (reply) => {
     expect(() => recordFromReply(reply)).toThrow(expect.objectContaining({ code: 'ERR_SESSION_UNREADABLE' }))
   })

@@ -2,10 +2,11 @@ import { isEndReason, makeEntries, NEVER, unreadable, type EndReason, type Entry
 import { escapeText, unescapeText } from './escape.ts'
 
 // One hash per record, a field for each entry. Fields that start with `!` are not entries:
-// !  the head, a line each: version, createdAt, touchedAt, expiresAt, nonce, token hash, the superseded hash and when, or nothing
-// !x the head of one that has ended, instead, with two lines more: why and when
+// !  version, touchedAt, expiresAt, nonce: a line each. What every patch changes
+// !x of one that has ended, in place of `!`: the same, and then why and when
+// !h the hash of the token, and createdAt  !p the superseded hash, and when
 // !i<term> one per term  !s the highest score of its terms, where that is not expiresAt
-// A client takes longer for many small texts than for one, and the head is needed whole.
+// Few fields, since a client takes its time for each; and none of more than 64 bytes, up to which Redis keeps a hash as a compact list.
 
 /** Milliseconds that Redis keeps a record after its deadline. Its TTL is a broom, not the judge. */
 export const KEPT_AFTER_DEADLINE_MS = 60_000
@@ -29,9 +30,10 @@ export function headLine(text: string): string {
 /** Field, value, field, value … of a whole record. */
 export function fieldsOf(record: SessionRecord): string[] {
   const { previous, ended } = record
-  const head = [record.version, record.createdAt, record.touchedAt, record.expiresAt, headLine(record.nonce), headLine(record.tokenHash)]
-  head.push(headLine(previous?.tokenHash ?? ''), previous?.rotatedAt ?? '')
-  const fields = ended === undefined ? ['!', head.join('\n')] : ['!x', [...head, ended.because, ended.at].join('\n')]
+  const head = `${record.version}\n${record.touchedAt}\n${record.expiresAt}\n${headLine(record.nonce)}`
+  const fields = ended === undefined ? ['!', head] : ['!x', `${head}\n${ended.because}\n${ended.at}`]
+  fields.push('!h', `${headLine(record.tokenHash)}\n${record.createdAt}`)
+  if (previous !== undefined) fields.push('!p', `${headLine(previous.tokenHash)}\n${previous.rotatedAt}`)
   for (const term of record.index) fields.push(`!i${term}`, '')
   for (const [key, text] of Object.entries(record.entries)) fields.push(entryField(key), escapeText(text))
   return fields
@@ -42,7 +44,7 @@ export function fieldsOf(record: SessionRecord): string[] {
  * an empty one. Throws `ERR_SESSION_UNREADABLE` when it is not a whole record.
  */
 export function recordFromReply(reply: unknown): SessionRecord | undefined {
-  const fields: Fields = { head: undefined, end: undefined, index: [], entries: makeEntries() }
+  const fields: Fields = { head: undefined, end: undefined, hash: undefined, previous: undefined, index: [], entries: makeEntries() }
   const size = takeFields(fields, reply)
   return size === 0 ? undefined : recordFrom(fields)
 }
@@ -52,6 +54,8 @@ interface Fields {
   head: string | undefined
   /** The head of one that has ended. */
   end: string | undefined
+  hash: string | undefined
+  previous: string | undefined
   readonly index: string[]
   readonly entries: Record<EntryKey, string>
 }
@@ -75,30 +79,41 @@ function takeFields(fields: Fields, reply: unknown): number {
 function take(fields: Fields, field: string, value: unknown): void {
   if (!field.startsWith('!')) fields.entries[unescapeText(field)] = unescapeText(replyText(value))
   else if (field === '!') fields.head = replyText(value)
+  else if (field === '!h') fields.hash = replyText(value)
+  else if (field === '!p') fields.previous = replyText(value)
   else if (field === '!x') fields.end = replyText(value)
   else if (field.startsWith('!i')) fields.index.push(field.slice(2))
 }
 
-function recordFrom({ head, end, index, entries }: Fields): SessionRecord {
-  const [version, createdAt, touchedAt, expiresAt, nonce, tokenHash, superseded, rotatedAt, because, at] = (end ?? head ?? '').split('\n')
-  if (nonce === undefined || tokenHash === undefined || superseded === undefined) throw unreadable('a part of its head is missing')
+function recordFrom({ head, end, hash, previous, index, entries }: Fields): SessionRecord {
+  const [version, touchedAt, expiresAt, nonce, because, at] = linesOf(end ?? head)
+  const [tokenHash, createdAt] = linesOf(hash)
   return {
     version: number(version),
     createdAt: number(createdAt),
     touchedAt: number(touchedAt),
     expiresAt: number(expiresAt),
-    tokenHash: unescapeText(tokenHash),
-    ...(rotatedAt !== '' && { previous: { tokenHash: unescapeText(superseded), rotatedAt: number(rotatedAt) } }),
-    nonce: unescapeText(nonce),
+    tokenHash: text(tokenHash),
+    ...(previous !== undefined && { previous: previousFrom(previous) }),
+    nonce: text(nonce),
     index,
     entries,
     ...(end !== undefined && { ended: { because: reason(because), at: number(at) } }),
   }
 }
 
+function previousFrom(lines: string): NonNullable<SessionRecord['previous']> {
+  const [tokenHash, rotatedAt] = linesOf(lines)
+  return { tokenHash: text(tokenHash), rotatedAt: number(rotatedAt) }
+}
+
+function linesOf(lines: string | undefined): readonly string[] {
+  return lines === undefined ? [] : lines.split('\n')
+}
+
 /** The deadline in the head of a record that has not ended; undefined where there is none. */
 export function deadlineFromHead(head: unknown): number | undefined {
-  const expiresAt = typeof head === 'string' || head instanceof Uint8Array ? replyText(head).split('\n')[3] : undefined
+  const expiresAt = typeof head === 'string' || head instanceof Uint8Array ? linesOf(replyText(head))[2] : undefined
   return expiresAt === undefined || expiresAt === '' || !Number.isFinite(Number(expiresAt)) ? undefined : Number(expiresAt)
 }
 
@@ -110,12 +125,17 @@ export function replyText(value: unknown): string {
   throw unreadable('a text is missing')
 }
 
-function number(text: string | undefined): number {
-  if (text === undefined || text === '' || !Number.isFinite(Number(text))) throw unreadable('a number is missing')
-  return Number(text)
+function number(line: string | undefined): number {
+  if (line === undefined || line === '' || !Number.isFinite(Number(line))) throw unreadable('a number is missing')
+  return Number(line)
 }
 
-function reason(text: string | undefined): EndReason {
-  if (!isEndReason(text)) throw unreadable('its end has no known reason')
-  return text
+function text(line: string | undefined): string {
+  if (line === undefined) throw unreadable('a text is missing')
+  return unescapeText(line)
+}
+
+function reason(line: string | undefined): EndReason {
+  if (!isEndReason(line)) throw unreadable('its end has no known reason')
+  return line
 }

@@ -14,31 +14,21 @@ function script(text: string): RedisScript {
 // write. Its answer begins with a word. Where it finds that it was applied before, it writes one field again
 // as it is: WAIT counts the replicas that have what *this connection* wrote, and would be content at once.
 
-/** The eight lines of a head, as {@link fieldsOf} writes them. */
-const LINES = String.raw`'^(%d+)\n([%d.-]+)\n([%d.-]+)\n([%d.-]+)\n([^\n]*)\n([^\n]*)\n([^\n]*)\n([^\n]*)'`
+/** The lines of two fields, as {@link fieldsOf} writes them. */
+const HEAD_LINES = String.raw`'^(%d+)\n([%d.-]+)\n([%d.-]+)\n([^\n]*)'`
+const HASH_LINES = String.raw`'^([^\n]*)\n([%d.-]+)$'`
 
 /** The head. `readable` is false for what is absent and for what is no record. */
 const HEAD = `
 local key = KEYS[1]
-local stored = redis.pcall('HMGET', key, '!', '!x', '!s')
+local stored = redis.pcall('HMGET', key, '!', '!x', '!h', '!p', '!s')
 if stored.err and not string.find(stored.err, 'WRONGTYPE', 1, true) then return stored end
 local head, ended = stored[1], stored[2]
-local version, created, touched, expires, nonce, hash, superseded, rotated = string.match(ended or head or '', ${LINES})
-local readable = tonumber(version) and tonumber(created) and tonumber(touched) and tonumber(expires)
+local version, touched, expires, nonce = string.match(ended or head or '', ${HEAD_LINES})
+local hash, created = string.match(stored[3] or '', ${HASH_LINES})
+local readable = hash and tonumber(created) and tonumber(touched) and tonumber(expires)
 -- The highest score that the record's terms were given: its deadline, unless that was moved earlier.
-local scored = stored[3] or expires
-`
-
-/** HSET takes many fields, Lua's unpack some thousands. */
-const SET_FIELDS = `
-local function set(fields, from, to)
-  for first = from, to, 1000 do
-    redis.call('HSET', key, unpack(fields, first, math.min(first + 999, to)))
-  end
-end
-local function remain(ms)
-  if ms == '' then redis.call('PERSIST', key) else redis.call('PEXPIRE', key, ms) end
-end
+local scored = stored[5] or expires
 `
 
 /** The terms of the record, for an answer that begins with the words given. */
@@ -55,7 +45,7 @@ end
  * ARGV: now, milliseconds to keep ('' for ever), nonce, token hash, expiresAt, then fields and values.
  * Answers ok and, where something was replaced, the score its terms must have at least; or exists.
  */
-export const CREATE = script(`${HEAD}${SET_FIELDS}
+export const CREATE = script(`${HEAD}
 if readable and not ended and tonumber(expires) > tonumber(ARGV[1]) then
   if nonce ~= ARGV[3] or hash ~= ARGV[4] then return {'exists'} end
   redis.call('HSET', key, '!', head)
@@ -63,8 +53,9 @@ if readable and not ended and tonumber(expires) > tonumber(ARGV[1]) then
 end
 -- Behind a first write Redis lets a script go on although the memory is full, so nothing is deleted in vain.
 if redis.call('EXISTS', key) == 1 then redis.call('DEL', key) end
-set(ARGV, 6, #ARGV)
-remain(ARGV[2])
+-- Lua's unpack gives some thousands at once.
+for first = 6, #ARGV, 1000 do redis.call('HSET', key, unpack(ARGV, first, math.min(first + 999, #ARGV))) end
+if ARGV[2] ~= '' then redis.call('PEXPIRE', key, ARGV[2]) end
 if not readable then return {'ok'} end
 -- An end that is under way may still take the old record's terms away, up to the old score.
 local least = string.format('%.0f', math.max(tonumber(scored) + 1, tonumber(ARGV[5])))
@@ -80,38 +71,41 @@ return {'ok', least}
  */
 export const PATCH = script(`
 local key = KEYS[1]
-local head = redis.pcall('HGET', key, '!')
-if type(head) == 'table' then
-  if string.find(head.err, 'WRONGTYPE', 1, true) then return {'gone'} end
-  return head
+local stored = redis.pcall('HMGET', key, '!', '!h')
+if stored.err then
+  if string.find(stored.err, 'WRONGTYPE', 1, true) then return {'gone'} end
+  return stored
 end
-local version, created, touched, expires, nonce, hash, superseded, rotated = string.match(head or '', ${LINES})
-local before = version and tonumber(expires)
+local version, touched, expires, nonce = string.match(stored[1] or '', ${HEAD_LINES})
+local hash, created = string.match(stored[2] or '', ${HASH_LINES})
+local before = hash and tonumber(expires)
 if not before or before <= tonumber(ARGV[1]) then return {'gone'} end
 if nonce == ARGV[2] then
-  redis.call('HSET', key, '!', head)
+  redis.call('HSET', key, '!', stored[1])
   return {'ok', version, expires}
 end
 if ARGV[3] ~= '' and ARGV[3] ~= '=' .. hash then return {'gone'} end
 local sets = 13 + 2 * ARGV[9]
 for i = 13, sets - 1, 2 do
-  local stored = redis.call('HGET', key, ARGV[i])
-  local met = not stored
-  if ARGV[i + 1] ~= '' then met = stored == string.sub(ARGV[i + 1], 2) end
+  local text = redis.call('HGET', key, ARGV[i])
+  local met = not text
+  if ARGV[i + 1] ~= '' then met = text == string.sub(ARGV[i + 1], 2) end
   if not met then return {'conflict', redis.call('HGETALL', key)} end
 end
 local removes = sets + 2 * ARGV[10]
 local terms = removes + ARGV[11]
 
 local after = version + 1
-if ARGV[4] ~= '' then hash, superseded, rotated = string.sub(ARGV[4], 2), hash, ARGV[1] end
 if ARGV[5] ~= '' and tonumber(ARGV[5]) > tonumber(touched) then touched = ARGV[5] end
 local moves = ARGV[6] ~= '' and (ARGV[7] == 'replace' or tonumber(ARGV[6]) > before)
 if moves then expires = ARGV[6] end
-head = table.concat({after, created, touched, expires, ARGV[2], hash, superseded, rotated}, '\\n')
+local head = table.concat({after, touched, expires, ARGV[2]}, '\\n')
 redis.call('HSET', key, '!', head, unpack(ARGV, sets, math.min(removes, sets + 1000) - 1))
 for first = sets + 1000, removes - 1, 1000 do
   redis.call('HSET', key, unpack(ARGV, first, math.min(removes, first + 1000) - 1))
+end
+if ARGV[4] ~= '' then
+  redis.call('HSET', key, '!h', string.sub(ARGV[4], 2) .. '\\n' .. created, '!p', hash .. '\\n' .. ARGV[1])
 end
 for i = removes, terms - 1 do redis.call('HDEL', key, ARGV[i]) end
 for i = terms, terms + ARGV[12] - 1 do redis.call('HSET', key, '!i' .. ARGV[i], '') end
@@ -138,9 +132,10 @@ if not readable then
   return {'absent'}
 end
 local answer = withTerms({'ok', scored})
-local tombstone = {string.format('%.0f', version + 1), created, touched, ARGV[3], nonce, hash, superseded, rotated, ARGV[1], ARGV[2]}
+local tombstone = table.concat({string.format('%.0f', version + 1), touched, ARGV[3], nonce, ARGV[1], ARGV[2]}, '\\n')
 redis.call('DEL', key)
-redis.call('HSET', key, '!x', table.concat(tombstone, '\\n'), '!s', scored)
+redis.call('HSET', key, '!x', tombstone, '!h', stored[3], '!s', scored)
+if stored[4] then redis.call('HSET', key, '!p', stored[4]) end
 redis.call('PEXPIRE', key, ARGV[4])
 -- A user without the right to publish still ends sessions.
 redis.pcall('PUBLISH', ARGV[5], ARGV[6])

@@ -23,18 +23,20 @@ export interface Result {
 export interface Effort {
   readonly rounds: number
   readonly seconds: number
-  /** Seconds of load before the first round of each scenario: an engine compiles what is called often, and a server runs for days. */
+  /** Seconds of load of all scenarios before the first: an engine takes that long to compile what is called often, and a server runs for days. */
+  readonly start: number
+  /** Seconds of load before the first round of each scenario. */
   readonly warmUp: number
 }
 
 /** Seconds that a comparison takes on a machine that does nothing else. */
-export function timeOf({ scenarios }: Subject, { rounds, seconds, warmUp }: Effort): number {
+export function timeOf({ scenarios }: Subject, { rounds, seconds, start: beginning, warmUp }: Effort): number {
   // Each load waits some 100 ms for its last answers; starting, logging in and looking for what is lost take about three seconds.
-  return 3 + scenarios.length * (2 * rounds * (seconds + 0.1) + 2 * (warmUp + 0.1))
+  return 3 + 2 * beginning + scenarios.length * (2 * rounds * (seconds + 0.1) + 2 * (warmUp + 0.2))
 }
 
 /** A B A B …: each round measures the bare server and the subject one right after the other, so that a busy machine slows both. */
-export async function compare(subject: Subject, url: string, { rounds, seconds, warmUp }: Effort, progress: (text: string) => void): Promise<Row> {
+export async function compare(subject: Subject, url: string, { rounds, seconds, start: beginning, warmUp }: Effort, progress: (text: string) => void): Promise<Row> {
   const bare = await start(subject.base, [], '')
   // One that stays behind keeps the run from ending.
   const measured = await start(subject, subject.scenarios, url).catch(async (error: unknown) => {
@@ -45,6 +47,8 @@ export async function compare(subject: Subject, url: string, { rounds, seconds, 
   const base = { ...bare, small: measured.small, large: measured.large }
   const results: Partial<Record<Scenario, Result>> = {}
   try {
+    progress('warming up')
+    for (const running of [base, measured]) for (const scenario of subject.scenarios) await load(running, scenario, beginning / subject.scenarios.length)
     for (const scenario of subject.scenarios) {
       const pairs: [Measured, Measured][] = []
       for (const running of [base, measured]) await load(running, scenario, warmUp)

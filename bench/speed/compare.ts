@@ -1,4 +1,4 @@
-import { load, lostWrites, start, stop, undoneLogouts, type Measured } from './measure.ts'
+import { load, lostWrites, start, stop, undoneLogouts, withNewVisitors, type Measured } from './measure.ts'
 import type { Scenario, Subject } from './subjects.ts'
 
 /** One line of the table: medians of the pairs. */
@@ -39,16 +39,17 @@ export function timeOf({ scenarios }: Subject, { rounds, seconds, start: beginni
 export async function compare(subject: Subject, url: string, { rounds, seconds, start: beginning, warmUp }: Effort, progress: (text: string) => void): Promise<Row> {
   const bare = await start(subject.base, [], '')
   // One that stays behind keeps the run from ending.
-  const measured = await start(subject, subject.scenarios, url).catch(async (error: unknown) => {
+  const started = await start(subject, subject.scenarios, url).catch(async (error: unknown) => {
     await stop(bare)
     throw error
   })
-  // Both are asked the same: a browser sends a cookie whether or not somebody reads it.
-  const base = { ...bare, small: measured.small, large: measured.large }
   const results: Partial<Record<Scenario, Result>> = {}
   try {
     progress('warming up')
-    for (const running of [base, measured]) for (const scenario of subject.scenarios) await load(running, scenario, beginning / subject.scenarios.length)
+    for (const running of [bare, started]) for (const scenario of subject.scenarios) await load(running, scenario, beginning / subject.scenarios.length)
+    const measured = await withNewVisitors(started, subject.scenarios)
+    // Both are asked the same: a browser sends a cookie whether or not somebody reads it.
+    const base = { ...bare, small: measured.small, large: measured.large }
     for (const scenario of subject.scenarios) {
       const pairs: [Measured, Measured][] = []
       for (const running of [base, measured]) await load(running, scenario, warmUp)
@@ -64,7 +65,7 @@ export async function compare(subject: Subject, url: string, { rounds, seconds, 
     const isLimit = subject.scenarios.length === 1
     return { subject, results, date: new Date().toISOString().slice(0, 10), lost: isLimit ? '' : await lostWrites(measured), undone: isLimit ? '' : await undoneLogouts(measured) }
   } finally {
-    await Promise.all([base, measured].map(stop))
+    await Promise.all([bare, started].map(stop))
   }
 }
 

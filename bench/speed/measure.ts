@@ -35,7 +35,12 @@ export async function start({ program: [file, ...words], connections = 16 }: Pro
   if (typeof port !== 'number' || child.exitCode !== null) throw new Error(`${file} ${words.join(' ')} did not start:\n${output}`)
   const origin = `http://127.0.0.1:${port}`
   child.once('exit', (code) => { if (child.connected) console.error(`${file} ${words.join(' ')} ended by itself (${code}):\n${output}`) })
-  return { child, origin, connections, isBare: words.includes('bare'), small: await logIn(origin, '/login'), large: scenarios.includes('large') ? await logIn(origin, '/login-large') : '' }
+  return withNewVisitors({ child, origin, connections, isBare: words.includes('bare'), small: '', large: '' }, scenarios)
+}
+
+/** The same server, with visitors who have written nothing yet. */
+export async function withNewVisitors(running: Running, scenarios: readonly Scenario[]): Promise<Running> {
+  return { ...running, small: await logIn(running.origin, '/login'), large: scenarios.includes('large') ? await logIn(running.origin, '/login-large') : '' }
 }
 
 /** Each server ends, and takes its files away, when it is no longer connected. */

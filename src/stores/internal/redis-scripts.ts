@@ -78,7 +78,7 @@ if stored.err then
 end
 local version, touched, expires, nonce = string.match(stored[1] or '', ${HEAD_LINES})
 local hash, created = string.match(stored[2] or '', ${HASH_LINES})
-local before = hash and tonumber(expires)
+local before = hash and tonumber(created) and tonumber(touched) and tonumber(expires)
 if not before or before <= tonumber(ARGV[1]) then return {'gone'} end
 if nonce == ARGV[2] then
   redis.call('HSET', key, '!', stored[1])

@@ -46,7 +46,7 @@ export function goalTable(rows: readonly Row[]): string {
   const limitOf = (framework: Framework, name: Limit): number | undefined => Object.values(rowOf(framework, name)?.results ?? {})[0]?.ratio
   const redis = rowOf('express', 'Sojourn, redis')
   const lines = [
-    ...(['node', 'express', 'fastify'] as const).map((framework) => anonymous(framework, rows, limitOf(framework, 'limit of a look'))),
+    ...(['node', 'express', 'fastify', 'koa', 'hono'] as const).map((framework) => anonymous(framework, rows, limitOf(framework, 'limit of a look'))),
     ...goals.flatMap(({ framework, name, at }) => Object.entries(at).map(([part, [goal, limit]]) =>
       atLeast(`${framework}: ${name}, ${part}`, goal, limitOf(framework, limit), rowOf(framework, name)?.results[part as Scenario]?.ratio))),
     ...comparisons.flatMap(({ framework, name, beside, times, limits }) => Object.entries(limits).map(([part, limit]) => {
@@ -62,7 +62,7 @@ export function goalTable(rows: readonly Row[]): string {
   return [HEAD, ...lines.filter((line) => line !== '')].join('\n')
 }
 
-/** The slowest of all that keep sessions. */
+/** The slowest of a framework that keeps sessions. */
 function anonymous(framework: Framework, rows: readonly Row[], limit: number | undefined): string {
   const ours = rows.filter(({ subject, results }) => subject.framework === framework && subject.name.startsWith('Sojourn') && results.anonymous !== undefined)
   const [slowest] = ours.toSorted((a, b) => (a.results.anonymous?.ratio ?? 0) - (b.results.anonymous?.ratio ?? 0))

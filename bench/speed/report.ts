@@ -84,6 +84,6 @@ ${goalTable(rows)}
 
 Where the time goes: [docs/speed.md](../docs/speed.md). Written by \`npm run bench\`. Absolute figures differ from machine to machine and from minute to minute; only the ratios count. With a store on a server, the bare
 server waits for nobody, while the measured one shares its cores with that server and with the load: there the "limits" tell what is possible. Stores in the cookie lose parallel writes and
-undo logouts by their nature: the visitor holds the session. Starman with one worker and the memory store answers one request after the other, so nothing is under way at once that could be lost; with files it has 16 workers.
+undo logouts by their nature: the visitor holds the session. Rows that were merged in can have had less load before: docs/speed.md says which. Starman with one worker and the memory store answers one request after the other, so nothing is under way at once that could be lost; with files it has 16 workers.
 `
 }

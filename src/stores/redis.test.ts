@@ -204,6 +204,19 @@ describeWithServer('redisStore', needsRedis, (binary) => {
       })
     })
 
+    it('are patched whole where one is damaged, or not at all', async () => {
+      await withStore('node-redis', 'single', async ({ store, prefix }) => {
+        const key = `${prefix}session:id`
+        await store.create('id', newRecord())
+        await server.ask('HSET', key, '!s', 'damaged')
+        expect(await store.patch('id', { now: NOW, nonce: '1', expiresAt: NOW + DAY, set: [['d:a', '1']] })).toEqual({ status: 'ok', version: 2 })
+        expect([await ttl(key) > DAY, await field(key, '!s')]).toEqual([true, String(NOW + DAY)])
+        await server.ask('HSET', key, '!', `2\n-\n${NOW + DAY}\nnonce`)
+        expect(await store.patch('id', { now: NOW, nonce: '2', touchedAt: NOW + 1, set: [['d:a', '2']] })).toEqual({ status: 'gone' })
+        expect(await field(key, 'd:a')).toBe('1')
+      })
+    })
+
     it('go a minute after the deadline, which moves with it', async () => {
       await withStore('node-redis', 'single', async ({ store, prefix }) => {
         const key = `${prefix}session:id`

@@ -114,7 +114,7 @@ function refuseKeyPrefix(client: object): void {
   throw new SessionError('ERR_SESSION_OPTION', 'The Redis client has a keyPrefix, which would make two prefixes of one. Pass a client without keyPrefix and give redisStore the prefix.')
 }
 
-// A command that is still queued when the signal fires is dropped, so a client that has reconnected replays no
+// A write that is still queued when its signal fires is dropped, so a client that has reconnected replays no
 // old one. The client's own limit for each command would be a second signal, and a costly one; so would an object of each hash.
 function sendOptions(signal?: AbortSignal): NodeRedisSendOptions {
   return signal === undefined ? WITHOUT_SIGNAL : { ...WITHOUT_SIGNAL, abortSignal: signal }

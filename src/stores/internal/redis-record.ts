@@ -6,7 +6,7 @@ import { escapeText, unescapeText } from './escape.ts'
 // !x of one that has ended, in place of `!`: the same, and then why and when
 // !h the hash of the token, and createdAt  !p the superseded hash, and when
 // !i<term> one per term  !s the highest score of its terms, where that is not expiresAt
-// Few fields, since a client takes its time for each; and none of more than 64 bytes, up to which Redis keeps a hash as a compact list.
+// Few fields, since a client takes its time for each; and those of a live record have at most 64 bytes each, up to which Redis keeps a hash as a compact list.
 
 /** Milliseconds that Redis keeps a record after its deadline. Its TTL is a broom, not the judge. */
 export const KEPT_AFTER_DEADLINE_MS = 60_000

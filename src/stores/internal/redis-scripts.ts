@@ -28,7 +28,7 @@ local version, touched, expires, nonce = string.match(ended or head or '', ${HEA
 local hash, created = string.match(stored[3] or '', ${HASH_LINES})
 local readable = hash and tonumber(created) and tonumber(touched) and tonumber(expires)
 -- The highest score that the record's terms were given: its deadline, unless that was moved earlier.
-local scored = stored[5] or expires
+local scored = tonumber(stored[5]) and stored[5] or expires
 `
 
 /** The terms of the record, for an answer that begins with the words given. */
@@ -98,6 +98,8 @@ local terms = removes + ARGV[11]
 local after = version + 1
 if ARGV[5] ~= '' and tonumber(ARGV[5]) > tonumber(touched) then touched = ARGV[5] end
 local moves = ARGV[6] ~= '' and (ARGV[7] == 'replace' or tonumber(ARGV[6]) > before)
+local scored = moves and redis.call('HGET', key, '!s')
+local highest = tonumber(scored or nil) or before
 if moves then expires = ARGV[6] end
 local head = table.concat({after, touched, expires, ARGV[2]}, '\\n')
 redis.call('HSET', key, '!', head, unpack(ARGV, sets, math.min(removes, sets + 1000) - 1))
@@ -110,8 +112,6 @@ end
 for i = removes, terms - 1 do redis.call('HDEL', key, ARGV[i]) end
 for i = terms, terms + ARGV[12] - 1 do redis.call('HSET', key, '!i' .. ARGV[i], '') end
 if moves then
-  local scored = redis.call('HGET', key, '!s')
-  local highest = tonumber(scored or before)
   if scored or tonumber(expires) < highest then redis.call('HSET', key, '!s', string.format('%.0f', math.max(tonumber(expires), highest))) end
   if ARGV[8] == '' then redis.call('PERSIST', key) else redis.call('PEXPIRE', key, ARGV[8]) end
 end

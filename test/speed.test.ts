@@ -4,7 +4,7 @@ import { goalTable } from '../bench/speed/goals.ts'
 import { merged, report, rowsOf } from '../bench/speed/report.ts'
 import { subjects } from '../bench/speed/subjects.ts'
 
-const effort = { rounds: 5, seconds: 0.3, start: 4, warmUp: 1 }
+const effort = { rounds: 5, seconds: 0.3, beginning: 4, warmUp: 1 }
 
 function row(framework: string, name: string, ratio: number): Row {
   const subject = subjects.find((one) => one.framework === framework && one.name === name)

@@ -1,4 +1,4 @@
-import { load, lostWrites, start, stop, undoneLogouts, withNewVisitors, type Measured } from './measure.ts'
+import { load, lostWrites, start, stop, undoneLogouts, withNewVisitors, type Measured, type Running } from './measure.ts'
 import type { Scenario, Subject } from './subjects.ts'
 
 /** One line of the table: medians of the pairs. */
@@ -24,19 +24,19 @@ export interface Effort {
   readonly rounds: number
   readonly seconds: number
   /** Seconds of load of all scenarios before the first: an engine takes that long to compile what is called often, and a server runs for days. */
-  readonly start: number
+  readonly beginning: number
   /** Seconds of load before the first round of each scenario. */
   readonly warmUp: number
 }
 
 /** Seconds that a comparison takes on a machine that does nothing else. */
-export function timeOf({ scenarios }: Subject, { rounds, seconds, start: beginning, warmUp }: Effort): number {
+export function timeOf({ scenarios }: Subject, { rounds, seconds, beginning, warmUp }: Effort): number {
   // Each load waits some 100 ms for its last answers; starting, logging in and looking for what is lost take about three seconds.
   return 3 + 2 * beginning + scenarios.length * (2 * rounds * (seconds + 0.1) + 2 * (warmUp + 0.2))
 }
 
 /** A B A B …: each round measures the bare server and the subject one right after the other, so that a busy machine slows both. */
-export async function compare(subject: Subject, url: string, { rounds, seconds, start: beginning, warmUp }: Effort, progress: (text: string) => void): Promise<Row> {
+export async function compare(subject: Subject, url: string, { rounds, seconds, beginning, warmUp }: Effort, progress: (text: string) => void): Promise<Row> {
   const bare = await start(subject.base, [], '')
   // One that stays behind keeps the run from ending.
   const started = await start(subject, subject.scenarios, url).catch(async (error: unknown) => {
@@ -46,10 +46,9 @@ export async function compare(subject: Subject, url: string, { rounds, seconds, 
   const results: Partial<Record<Scenario, Result>> = {}
   try {
     progress('warming up')
-    for (const running of [bare, started]) for (const scenario of subject.scenarios) await load(running, scenario, beginning / subject.scenarios.length)
+    for (const running of [withVisitorsOf(started, bare), started]) for (const scenario of subject.scenarios) await load(running, scenario, beginning / subject.scenarios.length)
     const measured = await withNewVisitors(started, subject.scenarios)
-    // Both are asked the same: a browser sends a cookie whether or not somebody reads it.
-    const base = { ...bare, small: measured.small, large: measured.large }
+    const base = withVisitorsOf(measured, bare)
     for (const scenario of subject.scenarios) {
       const pairs: [Measured, Measured][] = []
       for (const running of [base, measured]) await load(running, scenario, warmUp)
@@ -67,6 +66,11 @@ export async function compare(subject: Subject, url: string, { rounds, seconds, 
   } finally {
     await Promise.all([bare, started].map(stop))
   }
+}
+
+// Both are asked the same: a browser sends a cookie whether or not somebody reads it.
+function withVisitorsOf({ small, large }: Running, bare: Running): Running {
+  return { ...bare, small, large }
 }
 
 function median(values: readonly number[]): number {

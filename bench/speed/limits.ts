@@ -108,10 +108,7 @@ export function limitOnNode(work: Work): RequestListener {
 /** The work in a middleware, which leaves something on the request. */
 export function limitOnExpress(work: Work, app: Express): RequestListener {
   app.use((request, response, next) => {
-    const isKnown = work(request, response)
-    const goOn = (known: boolean): void => { Reflect.set(request, 'limit', { isKnown: known }); next() }
-    if (typeof isKnown === 'boolean') goOn(isKnown)
-    else isKnown.then(goOn, next)
+    leave(work(request, response), request, next)
   })
   return app.use((request, response) => { response.send(textFor(request, isKnownIn(request))) })
 }
@@ -120,12 +117,15 @@ export function limitOnExpress(work: Work, app: Express): RequestListener {
 export function limitOnFastify(work: Work, app: FastifyInstance): FastifyInstance {
   app.decorateRequest('limit')
   app.addHook('onRequest', (request, reply, next) => {
-    const isKnown = work(request.raw, { setHeader: (name, value) => reply.header(name, value) })
-    const goOn = (known: boolean): void => { Reflect.set(request, 'limit', { isKnown: known }); next() }
-    if (typeof isKnown === 'boolean') goOn(isKnown)
-    else isKnown.then(goOn, next)
+    leave(work(request.raw, { setHeader: (name, value) => reply.header(name, value) }), request, next)
   })
   return app.get('/*', (request, reply) => { reply.send(textFor(request, isKnownIn(request))) })
+}
+
+function leave(isKnown: boolean | Promise<boolean>, request: object, next: (error?: Error) => void): void {
+  const goOn = (known: boolean): void => { Reflect.set(request, 'limit', { isKnown: known }); next() }
+  if (typeof isKnown === 'boolean') goOn(isKnown)
+  else isKnown.then(goOn, next)
 }
 
 function isKnownIn(request: object): boolean {

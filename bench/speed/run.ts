@@ -13,7 +13,7 @@ const peers = join(import.meta.dirname, '..', 'peers')
 const results = join(import.meta.dirname, '..', 'results.md')
 const { values: { quick, only, merge, pairs } } = parseArgs({ options: { quick: { type: 'boolean', default: false }, only: { type: 'string' }, merge: { type: 'boolean', default: false }, pairs: { type: 'string' } } })
 // Many short pairs: what else runs on a machine changes from one second to the next.
-const effort: Effort = { rounds: Number(pairs ?? (quick ? 3 : 11)), seconds: 0.3, start: quick ? 1 : 4, warmUp: quick ? 0.2 : 1 }
+const effort: Effort = { rounds: Number(pairs ?? (quick ? 3 : 11)), seconds: 0.3, beginning: quick ? 1 : 4, warmUp: quick ? 0.2 : 1 }
 const isWritten = !quick && (merge || only === undefined)
 
 async function main(): Promise<void> {

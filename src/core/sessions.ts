@@ -389,7 +389,8 @@ class Manager<Data extends object> implements Sessions<Data>, Core {
 
 async function openedAfter<T>(attached: PromiseLike<void>, life: Life, session: T): Promise<T> {
   await attached
-  if (life.arrive !== undefined) await arrive(life)
+  const arrived = arrive(life)
+  if (isPromise(arrived)) await arrived
   return session
 }
 

@@ -168,6 +168,31 @@ describe('the time limit of a call', () => {
     await visitor.visit((session) => session.load({ fresh: true }))
     expect(seen).toEqual([[false, true], [false, true], [true, true]])
   })
+
+  it('is not made for the reads of a store that says they take one step, which are told to be fresh and limited in time all the same', async () => {
+    const seen: unknown[] = []
+    const memory = memoryStore()
+    const { visitor } = manage({
+      storeTimeout: 0.01,
+      store: plainStore({
+        readsInOneStep: true,
+        create: (id, record) => memory.create(id, record),
+        read: async (id, options) => {
+          seen.push([options?.fresh === true, options?.signal])
+          return seen.length === 3 ? new Promise(() => undefined) : memory.read(id)
+        },
+        patch: async (id, patch, options) => {
+          seen.push(options?.signal instanceof AbortSignal)
+          return memory.patch(id, patch)
+        },
+      }),
+    })
+    await visitor.visit((session) => session.set('n', 1))
+    await visitor.visit((session) => session.load({ fresh: true }))
+    await expect(visitor.visit((session) => session.get('n'))).rejects.toMatchObject({ code: 'ERR_SESSION_STORE', outcome: 'none' })
+    await visitor.visit((session) => session.set('n', 2))
+    expect(seen).toEqual([[false, undefined], [true, undefined], [false, undefined], [false, undefined], true])
+  })
 })
 
 describe('a store that says the same at every attempt', () => {

@@ -192,6 +192,19 @@ describeWithServer('redisStore', needsRedis, (binary) => {
       })
     })
 
+    it('are never those of an entry, whatever a patch calls it', async () => {
+      await withStore('node-redis', 'single', async ({ store }) => {
+        const names = ['', '!', '!h', '!p', '!s', '!x', '!iterm', '\u001B0021', '\u001B0021h']
+        const record = newRecord()
+        await store.create('id', record)
+        await store.patch('id', { now: NOW, nonce: '1', set: names.map((name) => [name, 'forged']) })
+        expect(await store.patch('id', { now: NOW, nonce: '2', tokenHash: record.tokenHash, expect: names.map((name) => [name, 'forged']) })).toEqual({ status: 'ok', version: 3 })
+        expect(await store.read('id')).toMatchObject({ tokenHash: record.tokenHash, createdAt: record.createdAt, expiresAt: record.expiresAt, index: record.index, entries: Object.fromEntries(names.map((name) => [name, 'forged'])) })
+        await store.patch('id', { now: NOW, nonce: '3', remove: names })
+        expect({ ...(await store.read('id')) }).toEqual({ ...record, version: 4, nonce: '3', entries: makeEntries() })
+      })
+    })
+
     it('hold a small session as a compact list, through a touch and a rotation', async () => {
       await withStore('node-redis', 'single', async ({ store, prefix }) => {
         const key = `${prefix}session:id`

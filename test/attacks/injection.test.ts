@@ -33,8 +33,8 @@ afterEach(async () => {
 const PAYLOADS: readonly string[] = [
   `'; DROP TABLE sojourn_sessions; --`, `"; DROP TABLE "sojourn_sessions"; --`, '`; DROP TABLE `sojourn_sessions`; -- ', `' OR '1'='1`, `\\'; DELETE FROM sojourn_sessions; -- `, '$$; SELECT 1; $$', '$1', '?', ':name', '%s', '%',
   `'}')); DELETE FROM sojourn_sessions; --`, `{"$gt":""}`, `$[*]`, `"."`, `a"."b`, `'->>'`,
-  '\r\nFLUSHALL\r\n', '*1\r\n$8\r\nFLUSHALL\r\n', `]] redis.call('FLUSHALL') --[[`, `' .. redis.call('FLUSHALL') .. '`, '"\n redis.call("FLUSHALL") --', '!v', '!h', '!x', '!iterm', 'd:', 'm:owner',
-  '\r\nflush_all\r\n', 'a 0 0 1\r\nx\r\nflush_all\r\nset b', ' noreply', '\0', '\x1b0021v', '../../etc/passwd', '\n', '\x1f', '\u{1f4a3}', '\ud800',
+  '\r\nFLUSHALL\r\n', '*1\r\n$8\r\nFLUSHALL\r\n', `]] redis.call('FLUSHALL') --[[`, `' .. redis.call('FLUSHALL') .. '`, '"\n redis.call("FLUSHALL") --', '!', '!h', '!p', '!s', '!x', '!iterm', 'd:', 'm:owner',
+  '\r\nflush_all\r\n', 'a 0 0 1\r\nx\r\nflush_all\r\nset b', ' noreply', '\0', '\x1b0021', '\x1b0021h', '../../etc/passwd', '\n', '\x1f', '\u{1f4a3}', '\ud800',
 ]
 
 /** Sets, finds and ends sessions full of payloads; another session must see nothing of it. */

@@ -42,9 +42,7 @@ export class StoreGuard {
   }
 
   #readInTime(id: SessionId, fresh: boolean): Awaitable<SessionRecord | undefined> {
-    const { store } = this
-    if (store.readsInOneStep === true) return this.#call('read', 'none', () => store.read(id, fresh ? FRESH : NO_OPTIONS))
-    return this.#call('read', 'none', (call) => store.read(id, this.#optionsOf(call, fresh)))
+    return this.#call('read', 'none', (call) => this.store.read(id, this.#readOptionsOf(call, fresh)))
   }
 
   create(id: SessionId, record: SessionRecord): Awaitable<boolean> {
@@ -52,7 +50,7 @@ export class StoreGuard {
   }
 
   patch(id: SessionId, patch: Patch): Awaitable<PatchResult> {
-    return this.#call('patch', 'unknown', (call) => this.store.patch(id, patch, this.#optionsOf(call)))
+    return this.#call('patch', 'unknown', (call) => this.store.patch(id, patch, this.store.answersAtOnce === true ? NO_OPTIONS : call))
   }
 
   end(id: SessionId, because: EndReason, at: number): Awaitable<boolean> {
@@ -124,8 +122,9 @@ export class StoreGuard {
     return isPromise(answer) ? limited(answer, call, name, outcome, name === 'sweep' ? Math.max(this.#timeoutMs, SWEEP_TIMEOUT_MS) : this.#timeoutMs) : answer
   }
 
-  #optionsOf(call: Call, fresh = false): Partial<CallOptions> {
-    if (this.store.answersAtOnce === true) return NO_OPTIONS
+  #readOptionsOf(call: Call, fresh: boolean): Partial<CallOptions> {
+    const { answersAtOnce, readsInOneStep } = this.store
+    if (answersAtOnce === true || readsInOneStep === true) return fresh ? FRESH : NO_OPTIONS
     return fresh ? call.withFresh() : call
   }
 

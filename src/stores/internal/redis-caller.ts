@@ -36,11 +36,12 @@ export class RedisCaller {
     this.#settings = settings
   }
 
-  /** Sends one command that changes nothing, and begins nothing after it: so it needs no signal, which costs as much as decoding the answer. */
+  /** As {@link send}, for a command after which nothing is begun: without a signal of the caller it gets none, which would cost as much as decoding the answer. */
   async read(key: string, args: string[], signal?: AbortSignal): Promise<unknown> {
-    this.#assertCanStart(key, signal)
+    if (signal !== undefined) return this.send(key, args, signal)
+    this.#assertCanStart(key)
     try {
-      return await (signal === undefined ? answeredInTime(this.#link.send(key, args)) : untilAborted(this.#link.send(key, args, signal), signal))
+      return await inTime(this.#link.send(key, args))
     } catch (error) {
       throw this.#readFailed(error)
     }
@@ -107,7 +108,7 @@ export class RedisCaller {
     return answer
   }
 
-  #assertCanStart(key: string, signal: AbortSignal | undefined): void {
+  #assertCanStart(key: string, signal?: AbortSignal): void {
     if (signal !== undefined) assertNotAborted(signal)
     if (!this.#link.isReady(key)) throw notConnected()
   }
@@ -125,44 +126,41 @@ function assertNotAborted(signal: AbortSignal): void {
 }
 
 function limited<T>(call: (signal: AbortSignal) => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  return signal === undefined ? inTime(call) : untilAborted(call(signal), signal)
-}
-
-/** Gives a call that came without a signal one of its own. */
-async function inTime<T>(call: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  if (signal !== undefined) return untilAborted(call(signal), signal)
   const limit = new AbortController()
-  const timer = timeOut((reason) => limit.abort(reason))
-  try {
-    return await untilAborted(call(limit.signal), limit.signal)
-  } finally {
-    clearTimeout(timer)
-  }
+  return inTime(call(limit.signal), limit)
 }
 
-function answeredInTime<T>(call: Promise<T>): Promise<T> {
+/**
+ * Gives a call that came without a signal ten seconds. The timer goes with the call: those of `AbortSignal.timeout` stay, a hundred
+ * thousand of them behind a sweep.
+ */
+function inTime<T>(call: Promise<T>, limit?: AbortController): Promise<T> {
   return new Promise((resolve, reject) => {
-    const timer = timeOut(reject)
+    const timer = setTimeout(() => {
+      const reason = new DOMException(`Redis did not answer within ${CALL_MS / 1000} s.`, 'TimeoutError')
+      limit?.abort(reason)
+      afterTheClient(() => reject(reason))
+    }, CALL_MS)
+    // Deno's timers are numbers.
+    if (typeof timer === 'object') timer.unref()
     call.then((value) => { clearTimeout(timer); resolve(value) }, (error: unknown) => { clearTimeout(timer); reject(error) })
   })
-}
-
-// A timer that goes with its call: those of `AbortSignal.timeout` stay, a hundred thousand of them behind a sweep.
-function timeOut(giveUp: (reason: Error) => void): ReturnType<typeof setTimeout> {
-  const timer = setTimeout(() => giveUp(new DOMException(`Redis did not answer within ${CALL_MS / 1000} s.`, 'TimeoutError')), CALL_MS)
-  // Deno's timers are numbers.
-  if (typeof timer === 'object') timer.unref()
-  return timer
 }
 
 /** Rejects once the signal fires; the call itself goes on, and its outcome is not known. */
 export function untilAborted<T>(call: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
-    // A client that drops the command since it was not sent yet says so first, which is more than we know.
-    const giveUp = (): void => void setImmediate(() => reject(signal.reason))
+    const giveUp = (): void => afterTheClient(() => reject(signal.reason))
     signal.addEventListener('abort', giveUp, { once: true })
     const settled = (): void => signal.removeEventListener('abort', giveUp)
     call.then((value) => { settled(); resolve(value) }, (error: unknown) => { settled(); reject(error) })
   })
+}
+
+// A client that drops a command since it was not sent yet says so first, which is more than we know.
+function afterTheClient(reject: () => void): void {
+  setImmediate(reject)
 }
 
 function tooFewReplicas(acknowledged: number, wanted: number): SessionError {

@@ -117,10 +117,10 @@ function refuseKeyPrefix(client: object): void {
 // A write that is still queued when its signal fires is dropped, so a client that has reconnected replays no
 // old one. The client's own limit for each command would be a second signal, and a costly one; so would an object of each hash.
 function sendOptions(signal?: AbortSignal): NodeRedisSendOptions {
-  return signal === undefined ? WITHOUT_SIGNAL : { ...WITHOUT_SIGNAL, abortSignal: signal }
+  return signal === undefined ? SEND_OPTIONS : { ...SEND_OPTIONS, abortSignal: signal }
 }
 
-const WITHOUT_SIGNAL: NodeRedisSendOptions = { timeout: 0, typeMapping: { 37: Array } }
+const SEND_OPTIONS: NodeRedisSendOptions = { timeout: 0, typeMapping: { 37: Array } }
 
 function nodeRedis(client: NodeRedisClient): RedisLink {
   const cache = client.clientSideCache

@@ -113,8 +113,7 @@ function linesOf(lines: string | undefined): readonly string[] {
 
 /** The deadline in the head of a record that has not ended; undefined where there is none. */
 export function deadlineFromHead(head: unknown): number | undefined {
-  const expiresAt = typeof head === 'string' || head instanceof Uint8Array ? linesOf(replyText(head))[2] : undefined
-  return expiresAt === undefined || expiresAt === '' || !Number.isFinite(Number(expiresAt)) ? undefined : Number(expiresAt)
+  return head === null || head === undefined ? undefined : numberIn(linesOf(replyText(head))[2])
 }
 
 /** A text in a reply; a client may have been told to hand out bytes. */
@@ -126,8 +125,13 @@ export function replyText(value: unknown): string {
 }
 
 function number(line: string | undefined): number {
-  if (line === undefined || line === '' || !Number.isFinite(Number(line))) throw unreadable('a number is missing')
-  return Number(line)
+  const value = numberIn(line)
+  if (value === undefined) throw unreadable('a number is missing')
+  return value
+}
+
+function numberIn(line: string | undefined): number | undefined {
+  return line === undefined || line === '' || !Number.isFinite(Number(line)) ? undefined : Number(line)
 }
 
 function text(line: string | undefined): string {

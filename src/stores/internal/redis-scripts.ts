@@ -14,19 +14,22 @@ function script(text: string): RedisScript {
 // write. Its answer begins with a word. Where it finds that it was applied before, it writes one field again
 // as it is: WAIT counts the replicas that have what *this connection* wrote, and would be content at once.
 
-/** The lines of two fields, as {@link fieldsOf} writes them. */
-const HEAD_LINES = String.raw`'^(%d+)\n([%d.-]+)\n([%d.-]+)\n([^\n]*)'`
-const HASH_LINES = String.raw`'^([^\n]*)\n([%d.-]+)$'`
+/** The lines of the two fields that every record has, as {@link fieldsOf} writes them. There is no `deadline` in what is absent and in what is no record. */
+function linesOf(head: string, hash: string): string {
+  return String.raw`
+local version, touched, expires, nonce = string.match(${head} or '', '^(%d+)\n([%d.-]+)\n([%d.-]+)\n([^\n]*)')
+local hash, created = string.match(${hash} or '', '^([^\n]*)\n([%d.-]+)$')
+local deadline = hash and tonumber(created) and tonumber(touched) and tonumber(expires)
+`
+}
 
-/** The head. `readable` is false for what is absent and for what is no record. */
+/** The head of a record, also of one that has ended. */
 const HEAD = `
 local key = KEYS[1]
 local stored = redis.pcall('HMGET', key, '!', '!x', '!h', '!p', '!s')
 if stored.err and not string.find(stored.err, 'WRONGTYPE', 1, true) then return stored end
 local head, ended = stored[1], stored[2]
-local version, touched, expires, nonce = string.match(ended or head or '', ${HEAD_LINES})
-local hash, created = string.match(stored[3] or '', ${HASH_LINES})
-local readable = hash and tonumber(created) and tonumber(touched) and tonumber(expires)
+${linesOf('(ended or head)', 'stored[3]')}
 -- The highest score that the record's terms were given: its deadline, unless that was moved earlier.
 local scored = tonumber(stored[5]) and stored[5] or expires
 `
@@ -46,7 +49,7 @@ end
  * Answers ok and, where something was replaced, the score its terms must have at least; or exists.
  */
 export const CREATE = script(`${HEAD}
-if readable and not ended and tonumber(expires) > tonumber(ARGV[1]) then
+if deadline and not ended and deadline > tonumber(ARGV[1]) then
   if nonce ~= ARGV[3] or hash ~= ARGV[4] then return {'exists'} end
   redis.call('HSET', key, '!', head)
   return {'ok'}
@@ -56,7 +59,7 @@ if redis.call('EXISTS', key) == 1 then redis.call('DEL', key) end
 -- Lua's unpack gives some thousands at once.
 for first = 6, #ARGV, 1000 do redis.call('HSET', key, unpack(ARGV, first, math.min(first + 999, #ARGV))) end
 if ARGV[2] ~= '' then redis.call('PEXPIRE', key, ARGV[2]) end
-if not readable then return {'ok'} end
+if not deadline then return {'ok'} end
 -- An end that is under way may still take the old record's terms away, up to the old score.
 local least = string.format('%.0f', math.max(tonumber(scored) + 1, tonumber(ARGV[5])))
 redis.call('HSET', key, '!s', least)
@@ -76,10 +79,8 @@ if stored.err then
   if string.find(stored.err, 'WRONGTYPE', 1, true) then return {'gone'} end
   return stored
 end
-local version, touched, expires, nonce = string.match(stored[1] or '', ${HEAD_LINES})
-local hash, created = string.match(stored[2] or '', ${HASH_LINES})
-local before = hash and tonumber(created) and tonumber(touched) and tonumber(expires)
-if not before or before <= tonumber(ARGV[1]) then return {'gone'} end
+${linesOf('stored[1]', 'stored[2]')}
+if not deadline or deadline <= tonumber(ARGV[1]) then return {'gone'} end
 if nonce == ARGV[2] then
   redis.call('HSET', key, '!', stored[1])
   return {'ok', version, expires}
@@ -95,13 +96,13 @@ end
 local removes = sets + 2 * ARGV[10]
 local terms = removes + ARGV[11]
 
-local after = version + 1
+local newVersion = version + 1
 if ARGV[5] ~= '' and tonumber(ARGV[5]) > tonumber(touched) then touched = ARGV[5] end
-local moves = ARGV[6] ~= '' and (ARGV[7] == 'replace' or tonumber(ARGV[6]) > before)
+local moves = ARGV[6] ~= '' and (ARGV[7] == 'replace' or tonumber(ARGV[6]) > deadline)
 local scored = moves and redis.call('HGET', key, '!s')
-local highest = tonumber(scored or nil) or before
+local highest = tonumber(scored or nil) or deadline
 if moves then expires = ARGV[6] end
-local head = table.concat({after, touched, expires, ARGV[2]}, '\\n')
+local head = table.concat({newVersion, touched, expires, ARGV[2]}, '\\n')
 redis.call('HSET', key, '!', head, unpack(ARGV, sets, math.min(removes, sets + 1000) - 1))
 for first = sets + 1000, removes - 1, 1000 do
   redis.call('HSET', key, unpack(ARGV, first, math.min(removes, first + 1000) - 1))
@@ -115,7 +116,7 @@ if moves then
   if scored or tonumber(expires) < highest then redis.call('HSET', key, '!s', string.format('%.0f', math.max(tonumber(expires), highest))) end
   if ARGV[8] == '' then redis.call('PERSIST', key) else redis.call('PEXPIRE', key, ARGV[8]) end
 end
-return {'ok', after, expires}
+return {'ok', newVersion, expires}
 `)
 
 /**
@@ -127,7 +128,7 @@ if ended then
   redis.call('HSET', key, '!x', ended)
   return {'ended'}
 end
-if not readable then
+if not deadline then
   redis.call('DEL', key)
   return {'absent'}
 end
@@ -147,12 +148,12 @@ return answer
  * deadline must be so by the server's clock as well. Answers ok, the score of its terms and the terms; or absent.
  */
 export const SWEEP = script(`${HEAD}${TERMS}
-if not readable then return {'absent'} end
+if not deadline then return {'absent'} end
 local bound = tonumber(ARGV[2])
 local past
 if ARGV[1] == 'expires' then
   local time = redis.call('TIME')
-  past = tonumber(expires) <= math.min(bound, time[1] * 1000 + math.floor(time[2] / 1000))
+  past = deadline <= math.min(bound, time[1] * 1000 + math.floor(time[2] / 1000))
 else
   past = not ended and tonumber(ARGV[1] == 'touched' and touched or created) < bound
 end

@@ -141,7 +141,7 @@ export const patchCases: readonly StoreCase[] = [
     async run({ store }) {
       const id = newId()
       const record = await created(store, id)
-      const names = ['version', '!v', '!e', '!t', 'tokenHash', 'expiresAt', 'ended', 'nonce', 'index', 'entries', 'previous', 'id', 'a.b', '$set', 'entries.d:x']
+      const names = ['version', '!', '!h', '!p', '!s', '!x', 'tokenHash', 'expiresAt', 'ended', 'nonce', 'index', 'entries', 'previous', 'id', 'a.b', '$set', 'entries.d:x']
       const set = names.map((name) => [`d:${name}`, '9'] as const)
       const patch = newPatch({ set })
       await store.patch(id, patch)

@@ -12,11 +12,11 @@ import type { Core } from './internal/core.ts'
 import { Life } from './internal/life.ts'
 import { DATA, INCARNATION, OWNER } from './internal/namespaces.ts'
 import { arrive, attach, offersOf } from './internal/open.ts'
-import { isSession, readRecord } from './internal/records.ts'
+import { firstRecord, isSession, readRecord } from './internal/records.ts'
 import { StoreGuard } from './internal/store-guard.ts'
 import { Sweeper } from './internal/sweeper.ts'
 import { hooksFrom, settingsFrom, type CoreOptions, type Hooks, type Settings, type StartHook } from './options.ts'
-import { isLive, makeEntries, type SessionId, type SessionRecord } from './record.ts'
+import { isLive, makeEntries, type SessionId } from './record.ts'
 import { lifeOf, Session } from './session.ts'
 import type { Awaitable, SweepRequest } from './store.ts'
 import { derivedId, isId, makeId } from './token.ts'
@@ -366,10 +366,9 @@ class Manager<Data extends object> implements Sessions<Data>, Core {
     const entries = makeEntries()
     entries[INCARNATION] = encodeValue(this.nextNonce())
     entries[DATA + key] = this.settings.codec.encode(value, { id, key: DATA + key })
-    const record: SessionRecord = {
-      version: 1, createdAt: now, touchedAt: now, expiresAt: deadlineAfterTouch(now, now, this.settings.deadlines),
-      tokenHash: makeId(this.settings.random), nonce: this.nextNonce(), index: this.settings.index.has(key) ? [term] : [], entries,
-    }
+    const record = firstRecord(this, now, {
+      expiresAt: deadlineAfterTouch(now, now, this.settings.deadlines), tokenHash: makeId(this.settings.random), index: this.settings.index.has(key) ? [term] : [], entries,
+    })
     if (!(await this.store.create(id, record))) return this.#loadById(id, true)
     this.events.emit('create', { id })
     this.onCreated()

@@ -1,10 +1,11 @@
 import { SessionError } from '../errors.ts'
-import { makeEntries, type SessionRecord } from '../record.ts'
+import { makeEntries } from '../record.ts'
 import { derivedId } from '../token.ts'
 import type { StoreGuard } from './store-guard.ts'
 import { encodeValue } from '../codec.ts'
 import type { Core } from './core.ts'
 import type { CommitResult, Life } from './life.ts'
+import { firstRecord } from './records.ts'
 import { late } from './refusals.ts'
 import { ASSURANCE, AUTHENTICATED_AT, DATA, OWNER, REVOKED_AT } from './namespaces.ts'
 
@@ -136,12 +137,9 @@ export async function writeWatermark(core: Core, owner: string): Promise<void> {
     const now = core.now()
     const entries = makeEntries()
     entries[REVOKED_AT] = encodeValue(now)
-    const record: SessionRecord = {
-      version: 1, createdAt: now, touchedAt: now, expiresAt: now + WATERMARK_AGE_MS,
-      tokenHash: '', nonce: core.nextNonce(), index: [], entries,
-    }
-    if (await core.store.create(id, record)) return
-    const result = await core.store.patch(id, { now, nonce: core.nextNonce(), set: [[REVOKED_AT, encodeValue(now)]], touchedAt: now, expiresAt: now + WATERMARK_AGE_MS })
+    const expiresAt = now + WATERMARK_AGE_MS
+    if (await core.store.create(id, firstRecord(core, now, { expiresAt, entries }))) return
+    const result = await core.store.patch(id, { now, nonce: core.nextNonce(), set: [[REVOKED_AT, encodeValue(now)]], touchedAt: now, expiresAt })
     if (result.status === 'ok') return
   }
   throw new SessionError('ERR_SESSION_CONFLICT', 'The revocation of all sessions of an owner could not be recorded. Try again.')

@@ -13,6 +13,7 @@ import type { Core } from './core.ts'
 import { EndSignal } from './end-signal.ts'
 import { indexedTerms } from './index-terms.ts'
 import { AUTHENTICATED_AT, BINDING, INCARNATION, METADATA, OWNER } from './namespaces.ts'
+import { firstRecord } from './records.ts'
 import { contended, idTaken, late, notLoaded, unread } from './refusals.ts'
 import { checkSize } from './size-limit.ts'
 import type { StoreGuard } from './store-guard.ts'
@@ -498,16 +499,7 @@ export class Life implements CopyContext {
     checkSize(makeEntries(), changes, this.core.settings.maxSessionBytes)
     const own = typeof this.#ownDeadline === 'number' ? this.#ownDeadline : undefined
     const terms = indexedTerms(this.core.settings.index, changes, (key) => this.copy.read(key))
-    return {
-      version: 1,
-      createdAt: now,
-      touchedAt: now,
-      expiresAt: own ?? deadlineAfterTouch(now, now, this.core.settings.deadlines),
-      tokenHash,
-      nonce: this.core.nextNonce(),
-      index: terms,
-      entries,
-    }
+    return firstRecord(this.core, now, { expiresAt: own ?? deadlineAfterTouch(now, now, this.core.settings.deadlines), tokenHash, index: terms, entries })
   }
 
   #handOut(token: Token, tokenHash: string): void {

@@ -17,3 +17,11 @@ export async function readRecord({ store, events }: Core, id: SessionId, fresh: 
 export function isSession(core: Core, record: SessionRecord | undefined): record is SessionRecord {
   return isLive(record, core.now()) && record.tokenHash !== '' && core.settings.counts?.(record) !== false
 }
+
+/** What tells one first record from another. Without a token's hash it is nobody's session. */
+type FirstRecord = Pick<SessionRecord, 'expiresAt' | 'entries'> & Partial<Pick<SessionRecord, 'tokenHash' | 'index'>>
+
+/** The record to create now. */
+export function firstRecord(core: Core, now: number, { expiresAt, tokenHash = '', index = [], entries }: FirstRecord): SessionRecord {
+  return { version: 1, createdAt: now, touchedAt: now, expiresAt, tokenHash, nonce: core.nextNonce(), index, entries }
+}

@@ -5,6 +5,7 @@ import { undoLogin } from '../../core/internal/identity.ts'
 import { entryTerm } from '../../core/internal/index-terms.ts'
 import type { Life } from '../../core/internal/life.ts'
 import { OWNER } from '../../core/internal/namespaces.ts'
+import { firstRecord } from '../../core/internal/records.ts'
 import { contended } from '../../core/internal/refusals.ts'
 import { startedAt } from '../../core/internal/resolve.ts'
 import type { Patch } from '../../core/patch.ts'
@@ -174,7 +175,7 @@ class Roster {
     const now = core.now()
     const entries = makeEntries()
     entries[SEATS] = encodeValue(core.store.store.find === undefined ? [] : await this.#listed())
-    return { version: 1, createdAt: now, touchedAt: now, expiresAt: this.#deadline(now), tokenHash: '', nonce: core.nextNonce(), index: [], entries }
+    return firstRecord(core, now, { expiresAt: this.#deadline(now), entries })
   }
 
   async #listed(): Promise<Seat[]> {

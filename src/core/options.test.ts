@@ -30,17 +30,20 @@ describe('left out', () => {
     expect(settings({ idleTimeout: 'never', absoluteTimeout: 100 }).deadlines).toEqual({ idle: Infinity, absolute: 100_000, touchAfter: 10_000 })
     expect(settings({ idleTimeout: 'never', absoluteTimeout: 'never' }).deadlines).toEqual({ idle: Infinity, absolute: Infinity, touchAfter: 40 * 86_400_000 })
     expect(settings({ idleTimeout: 1.2345 }).deadlines.touchAfter).toBe(123)
+    expect(settings({ idleTimeout: 1.001 }).deadlines.idle).toBe(1001)
   })
 })
 
 describe('given', () => {
   it('every option is used', () => {
-    const clock = (): number => 5
+    const clock = (): number => 5.9
     const random = (size: number): Uint8Array => new Uint8Array(size).fill(1)
     const merge = (): number => 7
     const made = settings({ idleTimeout: '1 hour', absoluteTimeout: '2 hours', touchAfter: 0, index: ['n'], merge: { n: merge }, maxSessionBytes: 1024, load: 'lazy', onGone: 'fail', onStoreError: 'degrade', commit: 'manual', onThrow: 'keep', storeTimeout: 0.001, sweepEvery: 1, clock, random, transport: [transport, transport] })
     expect(made.deadlines).toEqual({ idle: 3_600_000, absolute: 7_200_000, touchAfter: 0 })
-    expect(made).toMatchObject({ lazy: true, onGone: 'fail', onStoreError: 'degrade', commit: 'manual', onThrow: 'keep', storeTimeoutMs: 1, sweepEveryMs: 1000, maxSessionBytes: 1024, clock, random })
+    expect(made).toMatchObject({ lazy: true, onGone: 'fail', onStoreError: 'degrade', commit: 'manual', onThrow: 'keep', storeTimeoutMs: 1, sweepEveryMs: 1000, maxSessionBytes: 1024, random })
+    // Not every store can keep a fraction.
+    expect(made.clock()).toBe(5)
     expect([[...made.index], made.merge.get('n')?.(1, 2, 3), made.transports.length, settings({ sweepEvery: 'never' }).sweepEveryMs]).toEqual([['n'], 7, 2, undefined])
     expect(made.tokens.make().id).toBe('AQEBAQEBAQEBAQEBAQEBAQ')
   })

@@ -74,7 +74,7 @@ export interface CoreOptions<Data extends object> extends CustomTokenOptions {
   readonly storeTimeout?: Duration
   /** How often expired sessions are deleted, jittered; `"never"` to leave it to `sessions.sweep()`. Defaults to 5 minutes. */
   readonly sweepEvery?: Duration
-  /** The clock: milliseconds since the epoch. Defaults to `Date.now`. */
+  /** The clock: milliseconds since the epoch, of which the whole ones count. Defaults to `Date.now`. */
   readonly clock?: () => number
   /** The source of randomness. Defaults to the system's cryptographic generator. */
   readonly random?: RandomBytes
@@ -149,7 +149,7 @@ export function settingsFrom<Data extends object>(options: CoreOptions<Data>): S
     commitWhen: checkedFunction(options.commitWhen, 'commitWhen') ?? ((status) => status < 500),
     storeTimeoutMs: storeTimeoutFrom(options.storeTimeout ?? 2),
     sweepEveryMs: sweepEveryFrom(options.sweepEvery ?? 300),
-    clock: checkedFunction(options.clock, 'clock') ?? Date.now,
+    clock: clockFrom(options.clock),
     random: checkedFunction(options.random, 'random') ?? systemRandom,
     tokens: options.generateToken === undefined && options.validateToken === undefined ? defaultTokenFormat(random) : customTokenFormat(options, random),
   }
@@ -168,7 +168,7 @@ function deadlinesFrom<Data extends object>(options: CoreOptions<Data>): Deadlin
   if (idle > absolute && idle !== Infinity) throw wrong('idleTimeout is longer than absoluteTimeout', 'Raise absoluteTimeout, or lower idleTimeout')
   const touchAfter = options.touchAfter === undefined ? Math.min(idle, absolute, MAX_TIMEOUT) / 10 : parseTimeout(options.touchAfter, 'touchAfter', { min: 0, max: MAX_TIMEOUT })
   if (touchAfter > idle) throw wrong('touchAfter is longer than idleTimeout', 'Pass a fraction of idleTimeout, such as a tenth')
-  return { idle: idle * 1000, absolute: absolute * 1000, touchAfter: Math.floor(touchAfter * 1000) }
+  return { idle: Math.round(idle * 1000), absolute: Math.round(absolute * 1000), touchAfter: Math.floor(touchAfter * 1000) }
 }
 
 function timeoutOrNever(value: Duration, what: string): number {
@@ -190,6 +190,12 @@ function checkKnown(options: object): void {
   for (const name of Object.keys(options)) {
     if (!KNOWN_OPTIONS.includes(name)) throw wrong(`there is no option ${JSON.stringify(name.slice(0, 60))}`, `The options are ${KNOWN_OPTIONS.join(', ')} and cookie`)
   }
+}
+
+// Not every store can keep a fraction, such as performance.timeOrigin + performance.now() has.
+function clockFrom(clock: CoreOptions<object>['clock']): () => number {
+  const given = checkedFunction(clock, 'clock')
+  return given === undefined ? Date.now : () => Math.floor(given())
 }
 
 function checkedStore(store: Store | ExchangeStore): Store | ExchangeStore {

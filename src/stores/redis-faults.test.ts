@@ -165,7 +165,7 @@ describeWithServer('redisStore, when things fail', needsRedis, (binary) => {
       for (let n = 0; n < 3; n += 1) expect((await store.read('id'))?.version).toBe(1)
     })
 
-    it('gives up a call without a signal after ten seconds, and keeps no timer of one that was answered', async () => {
+    it('gives up a call without a signal when the longest storeTimeout is over, and keeps no timer of one that was answered', async () => {
       const server = await closing(startRedis(binary))
       const { client } = await closing(connectRedis(kind, 'single', placeOf(server)))
       const store = redisStore(client)
@@ -177,8 +177,14 @@ describeWithServer('redisStore, when things fail', needsRedis, (binary) => {
         const hanging = outcomeOf(() => store.end('id', 'revoked', NOW))
         // Until then a command may still be in the client's queue.
         await new Promise((resolve) => setImmediate(resolve))
-        vi.advanceTimersByTime(10_000)
+        vi.advanceTimersByTime(60_000)
+        await new Promise((resolve) => setImmediate(resolve))
+        expect(vi.getTimerCount()).toBe(1)
+        vi.advanceTimersByTime(1000)
         expect(await hanging).toBe('ERR_SESSION_STORE unknown')
+        const reading = Promise.resolve(store.read('id')).catch((error: unknown) => error)
+        vi.advanceTimersByTime(61_000)
+        expect(await reading).toMatchObject({ outcome: 'none', message: expect.stringContaining('TimeoutError') })
       } finally {
         vi.useRealTimers()
         server.signal('SIGCONT')

@@ -1,19 +1,19 @@
 import { fileURLToPath } from 'node:url'
 import * as fc from 'fast-check'
 import { Cluster, Redis } from 'ioredis'
-import { createClient, createClientPool } from 'redis'
+import { AbortError, ClientClosedError, ClientOfflineError, createClient, createClientPool } from 'redis'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { describeProcesses } from '../../test/processes/describe-processes.ts'
 import { connectRedis, freshPrefix, type ClientKind, type RedisPlace, type Shape } from '../../test/servers/redis-clients.ts'
 import { commandsDuring, needsRedis, startRedis, startRedisCluster, type RedisServer } from '../../test/servers/redis.ts'
 import { describeWithServer } from '../../test/servers/suite.ts'
-import { makeEntries, NEVER, type SessionRecord } from '../core/record.ts'
+import { isLive, makeEntries, NEVER, type SessionRecord } from '../core/record.ts'
 import type { Session } from '../core/session.ts'
 import type { Store } from '../core/store.ts'
 import { createSessions } from '../index.ts'
 import { describeStore } from '../testing/describe-store.ts'
 import { TestExchange } from '../testing/exchange.ts'
-import { linkTo, type RedisClient } from './internal/redis-client.ts'
+import { failed, linkTo, UnsentError, type RedisClient } from './internal/redis-client.ts'
 import { fieldsOf, recordFromReply } from './internal/redis-record.ts'
 import { keySlot } from './internal/redis-slot.ts'
 import { redisStore, type RedisStoreOptions } from './redis.ts'
@@ -227,6 +227,65 @@ describeWithServer('redisStore', needsRedis, (binary) => {
         await server.ask('HSET', key, '!', `2\n-\n${NOW + DAY}\nnonce`)
         expect(await store.patch('id', { now: NOW, nonce: '2', touchedAt: NOW + 1, set: [['d:a', '2']] })).toEqual({ status: 'gone' })
         expect(await field(key, 'd:a')).toBe('1')
+      })
+    })
+
+    it('are records to the scripts exactly where they are to a reader, whatever the damage', async () => {
+      const number = fc.constantFrom(String(NOW + DAY), '0', '-1', '-0', '007', '1', '1e13', '0xffffffffffff', ' 1', '1 ', '1.5', '', '-', 'soon', '9999999999999999', '10000000000000000', '-10000000000000000', '9'.repeat(400))
+      const lines = (...all: readonly fc.Arbitrary<string>[]): fc.Arbitrary<string> => fc.tuple(...all).map((texts) => texts.join('\n'))
+      const likely = <T>(usual: T, other: fc.Arbitrary<T>): fc.Arbitrary<T> => fc.oneof({ arbitrary: fc.constant(usual), weight: 6 }, other)
+      const [version, time, deadline] = [likely('1', number), likely(String(NOW), number), likely(String(NOW + DAY), number)]
+      const rest = likely('', fc.constantFrom('\n', '\nrevoked\n1', '\nmore'))
+      const head = fc.tuple(lines(version, time, deadline, fc.constant('nonce')), rest).map((parts) => parts.join(''))
+      const pair = fc.tuple(lines(fc.constantFrom('hash', ''), time), rest).map((parts) => parts.join(''))
+      const damaged = fc.record({
+        '!': likely<string | undefined>(undefined, head),
+        '!h': likely<string | undefined>(`hash\n${NOW}`, fc.oneof(pair, fc.constantFrom(undefined, 'hash', ''))),
+        '!p': likely<string | undefined>(undefined, fc.oneof(pair, fc.constantFrom('x', ''))),
+        '!x': likely<string | undefined>(undefined, head),
+      }).chain((fields) => fields['!'] === undefined ? head.map((text) => ({ ...fields, '!': text })) : fc.constant(fields))
+      await withStore('node-redis', 'single', async ({ store, prefix }) => {
+        const key = `${prefix}session:id`
+        const put = async (fields: object): Promise<void> => {
+          await server.ask('DEL', key)
+          for (const [field, text] of Object.entries(fields)) if (typeof text === 'string') await server.ask('HSET', key, field, text)
+        }
+        const seen = new Set<boolean>()
+        await fc.assert(fc.asyncProperty(damaged, async (fields) => {
+          await put(fields)
+          const isLiveToReader = isLive(await Promise.resolve(store.read('id')).catch(() => undefined), NOW)
+          seen.add(isLiveToReader)
+          const { status } = await store.patch('id', { now: NOW, nonce: 'a patch', touchedAt: NOW + 1, expiresAt: NOW + DAY, set: [['d:a', '1']] })
+          expect(status).toBe(isLiveToReader ? 'ok' : 'gone')
+          if (isLiveToReader) expect((await store.read('id'))?.nonce).toBe('a patch')
+          await put(fields)
+          expect(await store.create('id', newRecord({ nonce: 'another' }))).toBe(!isLiveToReader)
+        }), { numRuns: 400 })
+        expect(seen.size).toBe(2)
+      })
+    })
+
+    it.each(['inf', '-inf', 'nan', '1e400', '9'.repeat(400), ' 1', 'damaged'])('are replaced and patched where the score of their terms is %s', async (score) => {
+      await withStore('node-redis', 'single', async ({ store, prefix }) => {
+        const key = `${prefix}session:id`
+        await store.create('id', newRecord({ index: ['term'] }))
+        await server.ask('HSET', key, '!s', score)
+        expect(await store.patch('id', { now: NOW, nonce: '1', expiresAt: NOW + DAY, index: ['term'] })).toEqual({ status: 'ok', version: 2 })
+        expect(await field(key, '!s')).toBe(String(NOW + DAY))
+        await server.ask('HSET', key, '!s', score)
+        expect(await store.create('id', newRecord({ createdAt: NOW + 2 * DAY, touchedAt: NOW + 2 * DAY, expiresAt: NOW + 3 * DAY, index: ['term'] }))).toBe(true)
+        expect(await field(key, '!s')).toBe(String(NOW + 3 * DAY))
+        expect(await idsUnder(store, 'term')).toEqual(['id'])
+      })
+    })
+
+    it('count their versions as far as numbers go', async () => {
+      await withStore('node-redis', 'single', async ({ store }) => {
+        await store.create('id', newRecord({ version: 99_999_999_999_999 }))
+        for (const [nonce, version] of [['1', 100_000_000_000_000], ['2', 100_000_000_000_001]] as const) {
+          expect(await store.patch('id', { now: NOW, nonce })).toEqual({ status: 'ok', version })
+          expect((await store.read('id'))?.version).toBe(version)
+        }
       })
     })
 
@@ -493,6 +552,20 @@ describe('recordFromReply', () => {
     [['!x', head, '!h', hash]], [['!x', `${head}\nrevoked`, '!h', hash]], [['!x', `${head}\nbored\n1`, '!h', hash]],
   ])('throws ERR_SESSION_UNREADABLE for %o', (reply) => {
     expect(() => recordFromReply(reply)).toThrow(expect.objectContaining({ code: 'ERR_SESSION_UNREADABLE' }))
+  })
+})
+
+describe('A failed write', () => {
+  const link = { ...linkTo(createClient()), resends: false }
+
+  it.each([new AbortError(), new ClientClosedError(), new ClientOfflineError(), new UnsentError(), new Error('READONLY You can not write'), new Error('NOSCRIPT No matching script')])('changed nothing after %o, unless the client may have sent it before', (cause) => {
+    expect(failed(cause, link, 'unknown').outcome).toBe('none')
+    expect(failed(cause, { ...link, resends: true }, 'unknown').outcome).toBe('unknown')
+    expect(failed(cause, { ...link, resends: true }, 'none').outcome).toBe('none')
+  })
+
+  it.each([new DOMException('given up', 'AbortError'), new DOMException('late', 'TimeoutError'), new Error('Connection is closed.')])('may have been made after %o', (cause) => {
+    expect(failed(cause, link, 'unknown').outcome).toBe('unknown')
   })
 })
 

@@ -1,6 +1,6 @@
 import { SessionError } from '../../core/errors.ts'
 import { unreadable } from '../../core/record.ts'
-import { failed, notConnected, replyCode, type RedisLink } from './redis-client.ts'
+import { failed, notConnected, replyCode, UnsentError, type RedisLink } from './redis-client.ts'
 import { replyText } from './redis-record.ts'
 import type { RedisScript } from './redis-scripts.ts'
 
@@ -17,8 +17,8 @@ interface ReplicaSettings {
   readonly replicaTimeout: number
 }
 
-/** Milliseconds after which a call without a signal of its own is given up. */
-const CALL_MS = 10_000
+/** Milliseconds after which a call without a signal of its own is given up: more than the longest `storeTimeout`, which is over first. */
+const CALL_MS = 61_000
 
 /** The answer of a script: a word and what belongs to it. */
 export type Answer = readonly [status: string, ...unknown[]]
@@ -84,7 +84,7 @@ export class RedisCaller {
     } catch (error) {
       // The server has restarted, failed over, or its scripts were flushed.
       if (replyCode(error) !== 'NOSCRIPT') throw error
-      assertNotAborted(signal)
+      assertWanted(signal)
       return this.#transmit(key, ['EVAL', script.text, '1', ...keyAndArgs], signal)
     }
   }
@@ -100,7 +100,7 @@ export class RedisCaller {
       if (replyCode(error) !== 'MOVED') throw error
       // A batch does not follow to the slot's new node; a single command does, and tells the client where that is.
       await this.#link.send(key, ['EXISTS', key], signal)
-      assertNotAborted(signal)
+      assertWanted(signal)
       return this.#link.sendAndWait(key, command, wait)
     })
     const answer = answerOf(reply)
@@ -125,6 +125,11 @@ function assertNotAborted(signal: AbortSignal): void {
   throw new SessionError('ERR_SESSION_STORE', 'A call to Redis was given up before it was sent. Nothing was changed.', { cause: signal.reason, outcome: 'none' })
 }
 
+// Between two attempts, of which a client that sends by itself again may have made more than it tells.
+function assertWanted(signal: AbortSignal): void {
+  if (signal.aborted) throw new UnsentError('The call was given up before it was sent.', { cause: signal.reason })
+}
+
 function limited<T>(call: (signal: AbortSignal) => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal !== undefined) return untilAborted(call(signal), signal)
   const limit = new AbortController()
@@ -132,7 +137,7 @@ function limited<T>(call: (signal: AbortSignal) => Promise<T>, signal: AbortSign
 }
 
 /**
- * Gives a call that came without a signal ten seconds. The timer goes with the call: those of `AbortSignal.timeout` stay, a hundred
+ * Gives a call that came without a signal its time. The timer goes with the call: those of `AbortSignal.timeout` stay, a hundred
  * thousand of them behind a sweep.
  */
 function inTime<T>(call: Promise<T>, limit?: AbortController): Promise<T> {

@@ -270,6 +270,14 @@ const REFUSALS = new Set(['ASK', 'BUSY', 'CLUSTERDOWN', 'CROSSSLOT', 'LOADING', 
 // Errors of the clients that say the command was never written to the socket.
 const UNSENT = new Set(['AbortError', 'ClientClosedError', 'ClientOfflineError'])
 
+/** Says the same of a command that the store itself did not pass on. */
+export class UnsentError extends Error {}
+
+// By class: the reason of an abort signal has the name AbortError as well, and says nothing about what was sent.
+function isUnsent(cause: unknown): boolean {
+  return cause instanceof UnsentError || (cause instanceof Error && UNSENT.has(cause.constructor.name))
+}
+
 /**
  * The error for a call that failed; `worst` is what a failure can mean for the record. Its cause is the
  * driver's, without the command, which holds what was to be stored.
@@ -277,14 +285,21 @@ const UNSENT = new Set(['AbortError', 'ClientClosedError', 'ClientOfflineError']
 export function failed(cause: unknown, link: RedisLink, worst: 'none' | 'unknown'): SessionError {
   if (cause instanceof SessionError) return cause
   const code = replyCode(cause)
-  const unsent = cause instanceof Error && UNSENT.has(cause.constructor.name)
-  const none = worst === 'none' || unsent || (!link.resends && code !== undefined && REFUSALS.has(code))
+  // A client that sends by itself again says of its last attempt only that it did nothing.
+  const refused = !link.resends && (isUnsent(cause) || (code !== undefined && REFUSALS.has(code)))
+  const none = worst === 'none' || refused
   if (typeof cause === 'object' && cause !== null) Reflect.deleteProperty(cause, 'command')
-  const what = code ?? (cause instanceof Error ? cause.constructor.name : 'unknown error')
+  const what = code ?? kindOf(cause)
   const message = none
     ? `Redis did not do what it was asked (${what}); nothing was changed. Check the server and the connection to it.`
     : `Redis did not confirm a change (${what}); it may have been made or not. Read the session again before you repeat anything.`
   return new SessionError('ERR_SESSION_STORE', message, { cause, outcome: none ? 'none' : 'unknown' })
+}
+
+// The clients' own errors all have the name "Error"; those of the platform all have one class.
+function kindOf(cause: unknown): string {
+  if (cause instanceof DOMException) return cause.name
+  return cause instanceof Error ? cause.constructor.name : 'unknown error'
 }
 
 /** The word in capitals with which Redis begins an error: `READONLY`, `WRONGTYPE`. Undefined for an error of the client's own. */

@@ -8,6 +8,9 @@ import { escapeText, unescapeText } from './escape.ts'
 // !i<term> one per term  !s the highest score of its terms, where that is not expiresAt
 // Few fields, since a client takes its time for each; and those of a live record have at most 64 bytes each, up to which Redis keeps a hash as a compact list.
 
+/** Below this, and above its negative, are all numbers of a record: a larger one is damage, here as in the scripts. */
+export const NUMBER_LIMIT = 1e16
+
 /** Milliseconds that Redis keeps a record after its deadline. Its TTL is a broom, not the judge. */
 export const KEPT_AFTER_DEADLINE_MS = 60_000
 
@@ -86,8 +89,8 @@ function take(fields: Fields, field: string, value: unknown): void {
 }
 
 function recordFrom({ head, end, hash, previous, index, entries }: Fields): SessionRecord {
-  const [version, touchedAt, expiresAt, nonce, because, at] = linesOf(end ?? head)
-  const [tokenHash, createdAt] = linesOf(hash)
+  const [version, touchedAt, expiresAt, nonce, because, at] = linesOf(end ?? head, end === undefined ? 4 : 6)
+  const [tokenHash, createdAt] = linesOf(hash, 2)
   return {
     version: number(version),
     createdAt: number(createdAt),
@@ -103,17 +106,19 @@ function recordFrom({ head, end, hash, previous, index, entries }: Fields): Sess
 }
 
 function previousFrom(lines: string): NonNullable<SessionRecord['previous']> {
-  const [tokenHash, rotatedAt] = linesOf(lines)
+  const [tokenHash, rotatedAt] = linesOf(lines, 2)
   return { tokenHash: text(tokenHash), rotatedAt: number(rotatedAt) }
 }
 
-function linesOf(lines: string | undefined): readonly string[] {
-  return lines === undefined ? [] : lines.split('\n')
+function linesOf(field: string | undefined, count: number): readonly string[] {
+  const lines = field === undefined ? [] : field.split('\n')
+  if (lines.length !== count) throw unreadable('a field has not the lines that it should')
+  return lines
 }
 
-/** The deadline in the head of a record that has not ended; undefined where there is none. */
+/** The deadline in the head of a record that has not ended; undefined where there is none. Throws `ERR_SESSION_UNREADABLE` when it is no head. */
 export function deadlineFromHead(head: unknown): number | undefined {
-  return head === null || head === undefined ? undefined : numberIn(linesOf(replyText(head))[2])
+  return head === null || head === undefined ? undefined : number(linesOf(replyText(head), 4)[2])
 }
 
 /** A text in a reply; a client may have been told to hand out bytes. */
@@ -124,14 +129,10 @@ export function replyText(value: unknown): string {
   throw unreadable('a text is missing')
 }
 
-function number(line: string | undefined): number {
-  const value = numberIn(line)
-  if (value === undefined) throw unreadable('a number is missing')
+function number(line = ''): number {
+  const value = Number(line)
+  if (!/^-?\d+$/.test(line) || Math.abs(value) >= NUMBER_LIMIT) throw unreadable('a number is missing')
   return value
-}
-
-function numberIn(line: string | undefined): number | undefined {
-  return line === undefined || line === '' || !Number.isFinite(Number(line)) ? undefined : Number(line)
 }
 
 function text(line: string | undefined): string {

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { NUMBER_LIMIT } from './redis-record.ts'
 
 /** A Lua script, and the name under which the server keeps it. */
 export interface RedisScript {
@@ -14,24 +15,23 @@ function script(text: string): RedisScript {
 // write. Its answer begins with a word. Where it finds that it was applied before, it writes one field again
 // as it is: WAIT counts the replicas that have what *this connection* wrote, and would be content at once.
 
-/** The lines of the two fields that every record has, as {@link fieldsOf} writes them. There is no `deadline` in what is absent and in what is no record. */
-function linesOf(head: string, hash: string): string {
-  return String.raw`
-local version, touched, expires, nonce = string.match(${head} or '', '^(%d+)\n([%d.-]+)\n([%d.-]+)\n([^\n]*)')
-local hash, created = string.match(${hash} or '', '^([^\n]*)\n([%d.-]+)$')
-local deadline = hash and tonumber(created) and tonumber(touched) and tonumber(expires)
-`
-}
-
-/** The head of a record, also of one that has ended. */
-const HEAD = `
+/**
+ * The head of a record, also of one that has ended. There is no `deadline` in what is absent and in what is no record,
+ * which is judged as `recordFromReply` judges it: a patch of what cannot be read would be lost.
+ */
+const HEAD = String.raw`
 local key = KEYS[1]
 local stored = redis.pcall('HMGET', key, '!', '!x', '!h', '!p', '!s')
 if stored.err and not string.find(stored.err, 'WRONGTYPE', 1, true) then return stored end
-local head, ended = stored[1], stored[2]
-${linesOf('(ended or head)', 'stored[3]')}
+local head, ended, superseded = stored[1], stored[2], stored[4]
+local version, touched, expires, nonce, more = string.match(ended or head or '', '^(%-?%d+)\n(%-?%d+)\n(%-?%d+)\n([^\n]*)(.*)$')
+local hash, created = string.match(stored[3] or '', '^([^\n]*)\n(%-?%d+)$')
+local rotated = superseded and string.match(superseded, '^[^\n]*\n(%-?%d+)$')
+local deadline = version and hash and (ended or more == '') and (rotated or not superseded) and tonumber(expires)
+if deadline and math.max(math.abs(version), math.abs(touched), math.abs(deadline), math.abs(created), math.abs(rotated or 0)) >= ${NUMBER_LIMIT} then deadline = nil end
 -- The highest score that the record's terms were given: its deadline, unless that was moved earlier.
-local scored = tonumber(stored[5]) and stored[5] or expires
+local scored = string.match(stored[5] or '', '^%d+$')
+if not scored or tonumber(scored) >= ${NUMBER_LIMIT} then scored = expires end
 `
 
 /** The terms of the record, for an answer that begins with the words given. */
@@ -72,17 +72,10 @@ return {'ok', least}
  * those: field and =text or ''; field and text; field; term.
  * Answers ok, the version and the deadline; gone; or conflict and the record.
  */
-export const PATCH = script(`
-local key = KEYS[1]
-local stored = redis.pcall('HMGET', key, '!', '!h')
-if stored.err then
-  if string.find(stored.err, 'WRONGTYPE', 1, true) then return {'gone'} end
-  return stored
-end
-${linesOf('stored[1]', 'stored[2]')}
-if not deadline or deadline <= tonumber(ARGV[1]) then return {'gone'} end
+export const PATCH = script(`${HEAD}
+if not deadline or ended or deadline <= tonumber(ARGV[1]) then return {'gone'} end
 if nonce == ARGV[2] then
-  redis.call('HSET', key, '!', stored[1])
+  redis.call('HSET', key, '!', head)
   return {'ok', version, expires}
 end
 if ARGV[3] ~= '' and ARGV[3] ~= '=' .. hash then return {'gone'} end
@@ -96,14 +89,12 @@ end
 local removes = sets + 2 * ARGV[10]
 local terms = removes + ARGV[11]
 
-local newVersion = version + 1
+local newVersion = string.format('%.0f', version + 1)
 if ARGV[5] ~= '' and tonumber(ARGV[5]) > tonumber(touched) then touched = ARGV[5] end
 local moves = ARGV[6] ~= '' and (ARGV[7] == 'replace' or tonumber(ARGV[6]) > deadline)
-local scored = moves and redis.call('HGET', key, '!s')
-local highest = tonumber(scored or nil) or deadline
 if moves then expires = ARGV[6] end
-local head = table.concat({newVersion, touched, expires, ARGV[2]}, '\\n')
-redis.call('HSET', key, '!', head, unpack(ARGV, sets, math.min(removes, sets + 1000) - 1))
+local changed = table.concat({newVersion, touched, expires, ARGV[2]}, '\\n')
+redis.call('HSET', key, '!', changed, unpack(ARGV, sets, math.min(removes, sets + 1000) - 1))
 for first = sets + 1000, removes - 1, 1000 do
   redis.call('HSET', key, unpack(ARGV, first, math.min(removes, first + 1000) - 1))
 end
@@ -113,7 +104,8 @@ end
 for i = removes, terms - 1 do redis.call('HDEL', key, ARGV[i]) end
 for i = terms, terms + ARGV[12] - 1 do redis.call('HSET', key, '!i' .. ARGV[i], '') end
 if moves then
-  if scored or tonumber(expires) < highest then redis.call('HSET', key, '!s', string.format('%.0f', math.max(tonumber(expires), highest))) end
+  local highest = string.format('%.0f', math.max(expires, scored))
+  if stored[5] or highest ~= expires then redis.call('HSET', key, '!s', highest) end
   if ARGV[8] == '' then redis.call('PERSIST', key) else redis.call('PEXPIRE', key, ARGV[8]) end
 end
 return {'ok', newVersion, expires}
@@ -136,7 +128,7 @@ local answer = withTerms({'ok', scored})
 local tombstone = table.concat({string.format('%.0f', version + 1), touched, ARGV[3], nonce, ARGV[1], ARGV[2]}, '\\n')
 redis.call('DEL', key)
 redis.call('HSET', key, '!x', tombstone, '!h', stored[3], '!s', scored)
-if stored[4] then redis.call('HSET', key, '!p', stored[4]) end
+if superseded then redis.call('HSET', key, '!p', superseded) end
 redis.call('PEXPIRE', key, ARGV[4])
 -- A user without the right to publish still ends sessions.
 redis.pcall('PUBLISH', ARGV[5], ARGV[6])

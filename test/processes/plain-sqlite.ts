@@ -5,13 +5,13 @@ import { isLive, parseRecord, stringifyRecord, tombstone, type SessionRecord } f
 import type { Store } from '../../src/core/store.ts'
 
 /**
- * The smallest store that several processes share, to try the harness on. Where the location ends in
+ * The smallest store that several processes share, to try the harness on: in a database that is in the mode of a log already. Where the location ends in
  * `?careless` it reads and writes in two steps, as a store must not.
  */
 export function open(location: string): Store {
   const [path = '', careless] = location.split('?')
   const database = new DatabaseSync(path, { timeout: 20_000 })
-  database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; CREATE TABLE IF NOT EXISTS records (id TEXT PRIMARY KEY, line TEXT); CREATE TABLE IF NOT EXISTS company (id TEXT PRIMARY KEY, count INTEGER)')
+  database.exec('PRAGMA synchronous = NORMAL; CREATE TABLE IF NOT EXISTS records (id TEXT PRIMARY KEY, line TEXT); CREATE TABLE IF NOT EXISTS company (id TEXT PRIMARY KEY, count INTEGER)')
   const select = database.prepare('SELECT line FROM records WHERE id = ?')
   const write = database.prepare('INSERT INTO records VALUES (?, ?) ON CONFLICT DO UPDATE SET line = excluded.line')
   const arrive = database.prepare('INSERT INTO company VALUES (?, 1) ON CONFLICT DO UPDATE SET count = count + 1')

@@ -2,13 +2,21 @@ import { strict as assert } from 'node:assert'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { fileURLToPath } from 'node:url'
 import { describe, it } from 'vitest'
 import { describeProcesses } from './describe-processes.ts'
 import { killRounds } from './kill-rounds.ts'
 
 const module = fileURLToPath(new URL('plain-sqlite.ts', import.meta.url))
-const location = (): string => join(mkdtempSync(join(tmpdir(), 'sojourn-processes-')), 'records.db')
+const location = (): string => {
+  const path = join(mkdtempSync(join(tmpdir(), 'sojourn-processes-')), 'records.db')
+  // The step to the log is the one that SQLite refuses at once while another process takes it too, whatever the timeout.
+  const database = new DatabaseSync(path)
+  database.exec('PRAGMA journal_mode = WAL')
+  database.close()
+  return path
+}
 const remove = (place: string): void => rmSync(join(place, '..'), { recursive: true, force: true })
 
 describeProcesses({ describe, it }, 'plain sqlite', { module, location, remove })

@@ -1,12 +1,16 @@
+import { appended } from './appended.ts'
+
 /**
  * Every value of a name in a Cookie header, in the order sent; a browser sends twins of different paths or
  * domains side by side. Quotes are taken off; nothing is decoded, since a token needs no escapes.
  */
 export function cookieValues(header: string, name: string): readonly string[] {
-  const values: string[] = []
-  for (let next = valueAt(header, name, 0); next !== undefined; next = valueAt(header, name, next.end)) values.push(next.value)
+  let values = NONE
+  for (let next = valueAt(header, name, 0); next !== undefined; next = valueAt(header, name, next.end)) values = appended(values, next.value)
   return values
 }
+
+const NONE: string[] = []
 
 function valueAt(header: string, name: string, from: number): { value: string; end: number } | undefined {
   for (let at = header.indexOf(name, from); at !== -1; at = header.indexOf(name, at + 1)) {

@@ -54,7 +54,7 @@ export class Life implements CopyContext {
   isNew = true
   createdAt: number
   touchedAt = 0
-  copy: WorkingCopy
+  #copy: WorkingCopy | undefined
   /** A commit is wanted though nothing changed. */
   forced = false
   /** Ends the session at the commit: `session.data = null`, or an expiry that has passed, which a later `expire` takes back. */
@@ -100,7 +100,12 @@ export class Life implements CopyContext {
     this.exchange = exchange
     this.createdAt = 0
     this.seal = core.settings.sealFor?.(this)
-    this.copy = this.#blankCopy()
+  }
+
+  /** This request's view of the entries, made when somebody looks: most requests find a record before. */
+  get copy(): WorkingCopy {
+    this.#copy ??= new WorkingCopy(NO_ENTRIES, this)
+    return this.#copy
   }
 
   /** The id, made when somebody asks for it before there is a record. */
@@ -136,7 +141,7 @@ export class Life implements CopyContext {
     this.status = 'live'
     this.isNew = false
     this.wasLive = false
-    this.copy = new WorkingCopy(record.entries, this)
+    this.#copy = new WorkingCopy(record.entries, this)
     this.#takeHead(record)
     this.#endSignal?.follow(id)
   }
@@ -158,7 +163,7 @@ export class Life implements CopyContext {
     this.#ownDeadline = undefined
     this.#deadline = 0
     this.#terms = []
-    this.copy = this.#blankCopy()
+    this.#copy = undefined
   }
 
   /** Fires when the session that this request has, or begins, ends. */
@@ -212,7 +217,7 @@ export class Life implements CopyContext {
   }
 
   get isChanged(): boolean {
-    return this.forced || this.endAtCommit !== false || this.#replaced !== undefined || this.#ownDeadline !== undefined || this.copy.isChanged()
+    return this.forced || this.endAtCommit !== false || this.#replaced !== undefined || this.#ownDeadline !== undefined || this.#copy?.isChanged() === true
   }
 
   /** Runs one identity operation or update after the other. */
@@ -324,7 +329,7 @@ export class Life implements CopyContext {
     this.#id = id
     this.guard = guard
     this.isNew = isNew
-    this.copy = copy
+    this.#copy = copy
     this.#deadline = deadline
     this.#terms = terms
   }
@@ -529,10 +534,6 @@ export class Life implements CopyContext {
     this.core.events.emit('not-saved', { reason: refusal })
     this.copy.discard()
     return 'gone'
-  }
-
-  #blankCopy(): WorkingCopy {
-    return new WorkingCopy(NO_ENTRIES, this)
   }
 
   // What the working copy asks of its session.

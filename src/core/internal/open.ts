@@ -1,6 +1,7 @@
 import { isSessionError } from '../errors.ts'
 import type { Awaitable } from '../store.ts'
 import type { Exchange } from '../transport.ts'
+import { appended } from './appended.ts'
 import { andThen, isPromise } from './awaitable.ts'
 import type { Core } from './core.ts'
 import type { Life } from './life.ts'
@@ -8,16 +9,17 @@ import { examine, type Finding, type Offer } from './resolve.ts'
 
 // Enough for an honest browser with cookies of two paths and a domain; a flood of them costs no more reads.
 const MAX_OFFERS = 4
+const NO_OFFERS: Offer[] = []
 
 /** The tokens that a request offers, in a form that we could have made. */
-export function offersOf(core: Core, exchange: Exchange): Offer[] {
-  const offers: Offer[] = []
+export function offersOf(core: Core, exchange: Exchange): readonly Offer[] {
+  let offers = NO_OFFERS
   for (const transport of core.settings.transports) {
     for (const text of transport.read(exchange)) {
       if (offers.length === MAX_OFFERS) return offers
       const token = core.settings.tokens.parse(text)
       if (token === undefined) core.events.emit('unknown-token', { reason: 'malformed' })
-      else offers.push({ token, text, transport, exchange })
+      else offers = appended(offers, { token, text, transport, exchange })
     }
   }
   return offers

@@ -4,6 +4,8 @@ import type { Patch } from '../patch.ts'
 import { makeEntries, type Entries, type EntryKey, type SessionId } from '../record.ts'
 import type { Merge } from '../options.ts'
 import type { EntryValidator } from '../schema.ts'
+import { appended } from './appended.ts'
+import { Cells, type Cell } from './cells.ts'
 import { joinEntryText, splitEntryText } from './entry-text.ts'
 import { DATA, FLASH, METADATA } from './namespaces.ts'
 
@@ -28,22 +30,6 @@ export type EntryChanges = Required<Pick<Patch, 'set' | 'remove' | 'expect'>> & 
   readonly writes: number
 }
 
-interface Cell {
-  /** The stored text when this request first met the entry, or what it wrote since; undefined when absent. */
-  stored: string | undefined
-  /** The handler has seen the stored value, so a change of it was made in the light of it. */
-  read: boolean
-  value: unknown
-  present: boolean
-  /** The handler set or deleted it, as opposed to changing something inside the value. */
-  pending: boolean
-  /** Which write of this request was the latest here. */
-  write: number
-  expiresAt: number | undefined
-  /** The codec's text of a primitive that was written, which cannot change any more. */
-  text: string | undefined
-}
-
 /**
  * One request's view of the entries. They stay encoded until they are read; what was read or written is
  * kept in cells, and the difference to what was stored is the patch.
@@ -52,8 +38,8 @@ export class WorkingCopy {
   readonly #context: CopyContext
   #known: Entries
   /** Stored already, and not in `#known` yet: most requests end with their commit, and nobody looks again. */
-  #settled: EntryChanges[] = NO_CHANGES
-  #cells: Map<EntryKey, Cell> | undefined
+  #settled: EntryChanges[] = NONE
+  #cells = new Cells()
   /** Something was written, or read inside which something can be changed. */
   #touched = false
   #writes = 0
@@ -75,13 +61,13 @@ export class WorkingCopy {
       for (const key of remove) delete base[key]
     }
     this.#known = base
-    this.#settled = NO_CHANGES
+    this.#settled = NONE
     return base
   }
 
   set #base(base: Entries) {
     this.#known = base
-    this.#settled = NO_CHANGES
+    this.#settled = NONE
   }
 
   /** Nothing was written, and nothing read inside which something can be changed. */
@@ -106,7 +92,7 @@ export class WorkingCopy {
   write(key: EntryKey, value: unknown, expiresAt?: number): void {
     // Encoded at once, so that the developer's mistake is reported at the line that makes it.
     const text = this.#encode(key, value)
-    const cell = this.#cells?.get(key) ?? this.#unreadCell(key)
+    const cell = this.#metCell(key)
     cell.value = value
     // A sealing codec's text depends on the id, which may still change.
     cell.text = isMutable(value) || this.#codecFor(key) !== standardCodec ? undefined : text
@@ -114,30 +100,30 @@ export class WorkingCopy {
     cell.pending = true
     cell.write = this.#writes += 1
     cell.expiresAt = expiresAt
-    this.#keep(key, cell)
+    this.#touched = true
   }
 
   delete(key: EntryKey): void {
-    const cell = this.#cells?.get(key) ?? this.#unreadCell(key)
+    const cell = this.#metCell(key)
     cell.value = undefined
     cell.present = false
     cell.pending = true
     cell.write = this.#writes += 1
     cell.expiresAt = undefined
-    this.#keep(key, cell)
+    this.#touched = true
   }
 
   /** The keys with this prefix, stored ones first, in the order in which they were stored and then written. */
   keys(prefix: string): EntryKey[] {
     const keys: EntryKey[] = []
     for (const key in this.#base) if (key.startsWith(prefix) && this.#isListed(key)) keys.push(key)
-    for (const [key, cell] of this.#cells ?? []) if (cell.present && this.#base[key] === undefined && key.startsWith(prefix)) keys.push(key)
+    for (let cell = this.#cells.first; cell !== undefined; cell = cell.next) if (cell.present && this.#base[cell.key] === undefined && cell.key.startsWith(prefix)) keys.push(cell.key)
     return keys
   }
 
   // Listing keys must not decode them, or a request that lists would pay for every value; only a schema has to look.
   #isListed(key: EntryKey): boolean {
-    const cell = this.#cells?.get(key)
+    const cell = this.#cells.get(key)
     if (cell !== undefined) return cell.present
     if (this.#context.validate !== undefined) return this.has(key)
     const { expiresAt } = splitEntryText(this.#base[key] ?? '')
@@ -146,25 +132,29 @@ export class WorkingCopy {
 
   /** Forgets every change, also those inside values. */
   discard(): void {
-    this.#cells = undefined
+    this.#cells = new Cells()
     this.#touched = false
   }
 
   /** What changed, of all, or of one key and of those that begin with `also`. */
   changes(only?: EntryKey, also?: string): EntryChanges {
-    const changes = { set: [] as [EntryKey, string][], remove: [] as EntryKey[], expect: [] as [EntryKey, string | null][], writes: this.#writes }
-    for (const [key, cell] of this.#cells ?? []) {
+    let set: [EntryKey, string][] = NONE
+    let remove: EntryKey[] = NONE
+    let expect: [EntryKey, string | null][] = NONE
+    for (let cell = this.#cells.first; cell !== undefined; cell = cell.next) {
+      const { key } = cell
       if (only !== undefined && key !== only && (also === undefined || !key.startsWith(also))) continue
       const text = this.#changedText(key, cell)
       if (text === UNCHANGED) continue
-      if (text === undefined) changes.remove.push(key)
-      else changes.set.push([key, text])
-      if (cell.read) changes.expect.push([key, cell.stored ?? null])
+      if (text === undefined) remove = appended(remove, key)
+      else set = appended(set, [key, text])
+      if (cell.read) expect = appended(expect, [key, cell.stored ?? null])
     }
-    return changes
+    return { set, remove, expect, writes: this.#writes }
   }
 
   isChanged(only?: EntryKey): boolean {
+    if (!this.#touched) return false
     const { set, remove } = this.changes(only)
     return set.length + remove.length > 0
   }
@@ -172,7 +162,7 @@ export class WorkingCopy {
   /** The changes have been stored: they are the new basis. */
   settle(changes: EntryChanges): void {
     const { set, remove, writes } = changes
-    this.#settled = [...this.#settled, changes]
+    this.#settled = appended(this.#settled, changes)
     for (const [key, text] of set) this.#settleCell(key, text, writes)
     for (const key of remove) this.#settleCell(key, undefined, writes)
   }
@@ -186,7 +176,7 @@ export class WorkingCopy {
     for (const [key, expected] of changes.expect) {
       const theirs = newest[key]
       if ((theirs ?? null) === expected) continue
-      const cell = this.#cells?.get(key)
+      const cell = this.#cells.get(key)
       if (cell === undefined) continue
       // Two that wrote the same agree; but a message that two requests took was shown twice.
       if (attempted.get(key) !== theirs || key.startsWith(FLASH)) this.#settleConflict(key, cell, theirs)
@@ -206,10 +196,18 @@ export class WorkingCopy {
     const base = makeEntries(this.#base)
     base[key] = text
     this.#base = base
-    const cell = this.#cells?.get(key)
-    if (cell === undefined || cell.write <= writes) return this.#keep(key, { stored: text, read: true, value, present: true, pending: false, write: writes, expiresAt: splitEntryText(text).expiresAt, text: undefined })
-    // Written while the store was at work: that is the later one.
+    const cell = this.#metCell(key)
     cell.stored = text
+    // Written while the store was at work: that is the later one.
+    if (cell.write > writes) return
+    cell.read = true
+    cell.value = value
+    cell.present = true
+    cell.pending = false
+    cell.write = writes
+    cell.expiresAt = splitEntryText(text).expiresAt
+    cell.text = undefined
+    if (isMutable(value)) this.#touched = true
   }
 
   encode(key: EntryKey, value: unknown): string {
@@ -222,7 +220,7 @@ export class WorkingCopy {
   }
 
   #expiryOf(key: EntryKey): number | undefined {
-    const cell = this.#cells?.get(key)
+    const cell = this.#cells.get(key)
     // Of what this request has written, or of what is stored by now, which another request may have written since.
     const { expiresAt } = cell?.pending === true ? cell : splitEntryText(this.#base[key] ?? '')
     return expiresAt !== undefined && expiresAt > this.#context.now() ? expiresAt : undefined
@@ -240,31 +238,30 @@ export class WorkingCopy {
   }
 
   #settleCell(key: EntryKey, stored: string | undefined, writes: number): void {
-    const cell = this.#cells?.get(key)
+    const cell = this.#cells.get(key)
     if (cell === undefined) return
     cell.stored = stored
     // Written again while the store was at work: that is still to be stored.
     if (cell.write <= writes) cell.pending = false
   }
 
-  #keep(key: EntryKey, cell: Cell): void {
-    this.#cells ??= new Map()
-    this.#cells.set(key, cell)
-    if (cell.pending || isMutable(cell.value)) this.#touched = true
+  /** The cell of a key that is about to be written, whose stored value may be one that nobody has seen. */
+  #metCell(key: EntryKey): Cell {
+    return this.#cells.get(key) ?? this.#add({ key, stored: this.#base[key], read: false, value: undefined, present: false, pending: false, write: 0, expiresAt: undefined, text: undefined, next: undefined })
   }
 
-  #unreadCell(key: EntryKey): Cell {
-    return { stored: this.#base[key], read: false, value: undefined, present: false, pending: false, write: 0, expiresAt: undefined, text: undefined }
+  #add(cell: Cell): Cell {
+    this.#cells.add(cell)
+    return cell
   }
 
   #cellFor(key: EntryKey): Cell {
-    const known = this.#cells?.get(key)
+    const known = this.#cells.get(key)
     if (known !== undefined) return known
     const stored = this.#base[key]
     const { present, value, expiresAt } = this.#decode(key, stored)
-    const cell: Cell = { stored, read: true, value, present, pending: false, write: 0, expiresAt, text: undefined }
-    this.#keep(key, cell)
-    return cell
+    if (isMutable(value)) this.#touched = true
+    return this.#add({ key, stored, read: true, value, present, pending: false, write: 0, expiresAt, text: undefined, next: undefined })
   }
 
   // Undefined: to be removed. A value that was only read costs an encoding, unless it is a primitive.
@@ -360,7 +357,7 @@ export class WorkingCopy {
   }
 }
 
-const NO_CHANGES: EntryChanges[] = []
+const NONE: never[] = []
 const UNCHANGED = Symbol('unchanged')
 const ABSENT = { present: false, value: undefined, expiresAt: undefined } as const
 

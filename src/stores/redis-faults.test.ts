@@ -7,7 +7,7 @@ import { commandsDuring, isReplicated, needsRedis, startRedis, startRedisCluster
 import { describeWithServer } from '../../test/servers/suite.ts'
 import { isSessionError } from '../core/errors.ts'
 import type { Patch } from '../core/patch.ts'
-import { makeEntries, type SessionRecord } from '../core/record.ts'
+import { isLive, makeEntries, type SessionRecord } from '../core/record.ts'
 import type { Store } from '../core/store.ts'
 import { keySlot } from './internal/redis-slot.ts'
 import { redisStore, type RedisClient } from './redis.ts'
@@ -352,6 +352,18 @@ describeWithServer('redisStore, when things fail', needsRedis, (binary) => {
       expect(await outcomeOf(() => third.end('id', 'revoked', NOW))).toBe('ERR_SESSION_STORE unknown')
       replica.signal('SIGCONT')
       expect(await until(async () => third.end('id', 'revoked', NOW))).toBe(false)
+    })
+
+    it.each(['node-redis', 'ioredis'] as const)('says that the outcome is unknown where the user may not send WAIT, and none where the change itself is refused, through %s', async (kind) => {
+      const { primary } = await primaryAndReplica()
+      const { client } = await closing(connectRedis(kind, 'single', placeOf(primary)))
+      const store = redisStore(client, { ...few, prefix: 'acl:' })
+      await primary.ask('ACL', 'SETUSER', 'default', '-wait')
+      expect(await outcomeOf(() => store.create('id', newRecord()))).toBe('ERR_SESSION_STORE unknown')
+      expect(isLive(await redisStore(client, { prefix: 'acl:' }).read('id'), NOW)).toBe(true)
+      await primary.ask('ACL', 'SETUSER', 'default', '+wait')
+      await primary.ask('CONFIG', 'SET', 'maxmemory', '1')
+      expect(await outcomeOf(() => store.create('other', newRecord()))).toBe('ERR_SESSION_STORE none')
     })
 
     it.each(['node-redis', 'ioredis'] as const)('keeps every acknowledged write through a failover, through %s', async (kind) => {

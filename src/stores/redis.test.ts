@@ -7,6 +7,7 @@ import { describeProcesses } from '../../test/processes/describe-processes.ts'
 import { connectRedis, freshPrefix, type ClientKind, type RedisPlace, type Shape } from '../../test/servers/redis-clients.ts'
 import { commandsDuring, needsRedis, startRedis, startRedisCluster, type RedisServer } from '../../test/servers/redis.ts'
 import { describeWithServer } from '../../test/servers/suite.ts'
+import type { Patch } from '../core/patch.ts'
 import { isLive, makeEntries, NEVER, type SessionRecord } from '../core/record.ts'
 import type { Session } from '../core/session.ts'
 import type { Store } from '../core/store.ts'
@@ -231,7 +232,7 @@ describeWithServer('redisStore', needsRedis, (binary) => {
     })
 
     it('are records to the scripts exactly where they are to a reader, whatever the damage', async () => {
-      const number = fc.constantFrom(String(NOW + DAY), '0', '-1', '-0', '007', '1', '1e13', '0xffffffffffff', ' 1', '1 ', '1.5', '', '-', 'soon', '9999999999999999', '10000000000000000', '-10000000000000000', '9'.repeat(400))
+      const number = fc.constantFrom(String(NOW + DAY), '0', '-1', '-0', '007', '1', '1e13', '0xffffffffffff', ' 1', '1 ', '1.5', '', '-', 'soon', '9007199254740989', '9007199254740990', '9007199254740991', '-9007199254740991', '9999999999999999', '-10000000000000000', '9'.repeat(400))
       const lines = (...all: readonly fc.Arbitrary<string>[]): fc.Arbitrary<string> => fc.tuple(...all).map((texts) => texts.join('\n'))
       const likely = <T>(usual: T, other: fc.Arbitrary<T>): fc.Arbitrary<T> => fc.oneof({ arbitrary: fc.constant(usual), weight: 6 }, other)
       const [version, time, deadline] = [likely('1', number), likely(String(NOW), number), likely(String(NOW + DAY), number)]
@@ -258,8 +259,9 @@ describeWithServer('redisStore', needsRedis, (binary) => {
           const { status } = await store.patch('id', { now: NOW, nonce: 'a patch', touchedAt: NOW + 1, expiresAt: NOW + DAY, set: [['d:a', '1']] })
           expect(status).toBe(isLiveToReader ? 'ok' : 'gone')
           if (isLiveToReader) expect((await store.read('id'))?.nonce).toBe('a patch')
+          if (isLiveToReader) expect([await store.end('id', 'revoked', NOW), (await store.read('id'))?.ended?.because]).toEqual([true, 'revoked'])
           await put(fields)
-          expect(await store.create('id', newRecord({ nonce: 'another' }))).toBe(!isLiveToReader)
+          expect(await store.create('id', newRecord({ tokenHash: 'another' }))).toBe(!isLiveToReader)
         }), { numRuns: 400 })
         expect(seen.size).toBe(2)
       })
@@ -276,6 +278,23 @@ describeWithServer('redisStore', needsRedis, (binary) => {
         expect(await store.create('id', newRecord({ createdAt: NOW + 2 * DAY, touchedAt: NOW + 2 * DAY, expiresAt: NOW + 3 * DAY, index: ['term'] }))).toBe(true)
         expect(await field(key, '!s')).toBe(String(NOW + 3 * DAY))
         expect(await idsUnder(store, 'term')).toEqual(['id'])
+      })
+    })
+
+    it('stay ended when the creation comes once more, also behind a patch or a rotation', async () => {
+      await withStore('node-redis', 'single', async ({ store }) => {
+        const record = newRecord({ tokenHash: 'first', nonce: 'first' })
+        const changes: Patch[] = [{ now: NOW, nonce: '1', set: [['d:a', '1']] }, { now: NOW, nonce: '2', rotateTo: 'second' }]
+        for (const [at] of [...changes, undefined].entries()) {
+          const id = `id-${at}`
+          expect(await store.create(id, record)).toBe(true)
+          for (const patch of changes.slice(0, at)) expect(await store.patch(id, patch)).toMatchObject({ status: 'ok' })
+          expect(await store.end(id, 'revoked', NOW)).toBe(true)
+          expect(await store.create(id, record)).toBe(false)
+          expect((await store.read(id))?.ended?.because).toBe('revoked')
+          // Another life of the same id.
+          expect(await store.create(id, { ...record, tokenHash: 'another' })).toBe(true)
+        }
       })
     })
 
@@ -390,6 +409,25 @@ describeWithServer('redisStore', needsRedis, (binary) => {
       })
     })
 
+    it('says that the outcome is unknown when a term cannot be listed behind a change that was made', async () => {
+      await withStore('ioredis', 'single', async ({ client, prefix }) => {
+        const settled = redisStore(client, { prefix })
+        const full = new Error('OOM command not allowed when used memory > \'maxmemory\'.')
+        const made = async (call: (store: Store) => unknown): Promise<string> => {
+          const refusing = redisStore(refusingAfter(client, 2, full), { prefix })
+          return Promise.resolve(call(refusing)).then(() => 'acknowledged', (error: { outcome: string }) => error.outcome)
+        }
+        await settled.create('id', newRecord({ nonce: 'first' }))
+        await settled.patch('id', { now: NOW, nonce: '1', expiresAt: NOW + 30 * DAY })
+        expect(await made((store) => store.patch('id', { now: NOW, nonce: '2', expiresAt: NOW + 2 * HOUR, index: ['term'], set: [['d:a', '1']] }))).toBe('unknown')
+        expect((await settled.read('id'))?.entries['d:a']).toBe('1')
+
+        await settled.end('id', 'revoked', NOW)
+        expect(await made((store) => store.create('id', newRecord({ tokenHash: 'another', index: ['term'] })))).toBe('unknown')
+        expect((await settled.read('id'))?.tokenHash).toBe('another')
+      })
+    })
+
     it('lists a session before there is one, and a term before the session has it', async () => {
       await withStore('ioredis', 'single', async ({ client, store, prefix }) => {
         const creating = heldAfter(client, 1)
@@ -418,7 +456,7 @@ describeWithServer('redisStore', needsRedis, (binary) => {
           const ending = heldAfter(client, 1)
           const ended = redisStore(ending.client, { prefix }).end(id, 'revoked', NOW)
           await ending.held
-          await other.create(id, newRecord({ createdAt: NOW, nonce: 'again', expiresAt, index: ['term'] }))
+          await other.create(id, newRecord({ createdAt: NOW, tokenHash: 'another', expiresAt, index: ['term'] }))
           ending.release()
           expect(await ended).toBe(true)
           expect(await idsUnder(other, 'term')).toContain(id)
@@ -556,12 +594,18 @@ describe('recordFromReply', () => {
 })
 
 describe('A failed write', () => {
-  const link = { ...linkTo(createClient()), resends: false }
+  const link = linkTo(createClient())
 
   it.each([new AbortError(), new ClientClosedError(), new ClientOfflineError(), new UnsentError(), new Error('READONLY You can not write'), new Error('NOSCRIPT No matching script')])('changed nothing after %o, unless the client may have sent it before', (cause) => {
     expect(failed(cause, link, 'unknown').outcome).toBe('none')
     expect(failed(cause, { ...link, resends: true }, 'unknown').outcome).toBe('unknown')
     expect(failed(cause, { ...link, resends: true }, 'none').outcome).toBe('none')
+  })
+
+  it('may have been made after the AbortError of ioredis, which says that a command was sent', () => {
+    const unconnected = linkTo(new Redis({ lazyConnect: true, autoResendUnfulfilledCommands: false }))
+    expect(failed(new (class AbortError extends Error {})('Command aborted due to connection close'), unconnected, 'unknown').outcome).toBe('unknown')
+    expect(failed(new UnsentError(), unconnected, 'unknown').outcome).toBe('none')
   })
 
   it.each([new DOMException('given up', 'AbortError'), new DOMException('late', 'TimeoutError'), new Error('Connection is closed.')])('may have been made after %o', (cause) => {
@@ -570,6 +614,21 @@ describe('A failed write', () => {
 })
 
 type Ear = Awaited<ReturnType<typeof connectRedis>>
+
+/** The client, which answers every command after the first `count` with this error. */
+function refusingAfter(client: RedisClient, count: number, error: Error): RedisClient {
+  if (!('call' in client)) throw new Error('for ioredis only')
+  let sent = 0
+  const { options } = client
+  return Object.assign(Object.create(client) as typeof client, {
+    options: { ...options, autoResendUnfulfilledCommands: false },
+    call: async (command: string, args: string[]) => {
+      sent += 1
+      if (sent > count) throw error
+      return client.call(command, args)
+    },
+  })
+}
 
 /** The client, which holds every command after the first `count` until it is released. */
 function heldAfter(client: RedisClient, count: number): { readonly client: RedisClient; readonly held: Promise<void>; release(): void } {

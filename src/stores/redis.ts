@@ -152,7 +152,7 @@ class RedisStore implements Store {
     const args = [String(record.createdAt), keep, headLine(record.nonce), headLine(record.tokenHash), String(record.expiresAt), ...fieldsOf(record)]
     const [status, least] = await this.#change(CREATE, this.#recordKey(id), args)
     if (status !== 'ok') return false
-    if (least !== undefined) await this.#list(id, record.index, { score: Number(least), now: record.createdAt })
+    if (least !== undefined) await this.#listAgain(id, record.index, { score: Number(least), now: record.createdAt })
     return true
   }
 
@@ -165,7 +165,7 @@ class RedisStore implements Store {
       if (status === 'conflict') return conflict(detail)
       if (status !== 'ok') return GONE
       // Another request moved the deadline further than this one knew, perhaps without this one's terms.
-      if (Number(expiresAt) > score) await this.#list(id, index, { score: Number(expiresAt), now, signal })
+      if (Number(expiresAt) > score) await this.#listAgain(id, index, { score: Number(expiresAt), now, signal })
       return { status: 'ok', version: Number(detail) }
     } catch (error) {
       if (isSessionError(error, 'ERR_SESSION_UNREADABLE')) return GONE
@@ -263,6 +263,15 @@ class RedisStore implements Store {
   async #list(id: SessionId, terms: readonly string[], { score, now, ...how }: Listing): Promise<void> {
     const args = [id, String(score), String(now), String(INDEX_STAY_MS), String(NEVER)]
     await Promise.all(terms.map((term) => this.#caller.run(INDEX, this.#indexKey(term), args, how)))
+  }
+
+  /** Behind a change that has been made: whatever fails here, that stays. */
+  async #listAgain(id: SessionId, terms: readonly string[], listing: Listing): Promise<void> {
+    try {
+      await this.#list(id, terms, listing)
+    } catch (cause) {
+      throw new SessionError('ERR_SESSION_STORE', 'A change was made in Redis, but not listed in its index, so that the session may be missed there. Look at the cause; read the session again before you repeat anything.', { cause, outcome: 'unknown' })
+    }
   }
 
   // The record is gone, so what fails here leaves a term that names nothing, until its score is long past.

@@ -235,6 +235,7 @@ export class WorkingCopy {
     cell.text = undefined
     cell.present = cell.value !== undefined
     cell.pending = true
+    this.#touched = true
   }
 
   #settleCell(key: EntryKey, stored: string | undefined, writes: number): void {
@@ -260,6 +261,9 @@ export class WorkingCopy {
     if (known !== undefined) return known
     const stored = this.#base[key]
     const { present, value, expiresAt } = this.#decode(key, stored)
+    // Who was told that it is unreadable may have written it.
+    const written = this.#cells.get(key)
+    if (written !== undefined) return written
     if (isMutable(value)) this.#touched = true
     return this.#add({ key, stored, read: true, value, present, pending: false, write: 0, expiresAt, text: undefined, next: undefined })
   }

@@ -1,6 +1,6 @@
 import { SessionError } from '../../core/errors.ts'
 import { unreadable } from '../../core/record.ts'
-import { failed, notConnected, replyCode, UnsentError, type RedisLink } from './redis-client.ts'
+import { canBeOfWait, failed, notConnected, replyCode, UnsentError, type RedisLink } from './redis-client.ts'
 import { replyText } from './redis-record.ts'
 import type { RedisScript } from './redis-scripts.ts'
 
@@ -97,6 +97,7 @@ export class RedisCaller {
     const { minReplicas, replicaTimeout } = this.#settings
     const wait = ['WAIT', String(minReplicas), String(Math.ceil(replicaTimeout * 1000))]
     const [reply, acknowledged] = await this.#link.sendAndWait(key, command, wait).catch(async (error: unknown) => {
+      if (canBeOfWait(error)) throw unconfirmed(error)
       if (replyCode(error) !== 'MOVED') throw error
       // A batch does not follow to the slot's new node; a single command does, and tells the client where that is.
       await this.#link.send(key, ['EXISTS', key], signal)
@@ -166,6 +167,14 @@ export function untilAborted<T>(call: Promise<T>, signal: AbortSignal): Promise<
 // A client that drops a command since it was not sent yet says so first, which is more than we know.
 function afterTheClient(reject: () => void): void {
   setImmediate(reject)
+}
+
+function unconfirmed(cause: unknown): SessionError {
+  return new SessionError(
+    'ERR_SESSION_STORE',
+    `Redis refused a change, or to wait for the replicas that should have it (${replyCode(cause) ?? 'unknown error'}). Look whether the client's user may send WAIT; read the session again before you repeat anything.`,
+    { cause, outcome: 'unknown' },
+  )
 }
 
 function tooFewReplicas(acknowledged: number, wanted: number): SessionError {

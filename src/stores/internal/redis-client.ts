@@ -70,6 +70,8 @@ export type SendToNode = (args: string[]) => Promise<unknown>
 export interface RedisLink {
   /** The client sends a command again whose answer did not come, so an error does not tell that nothing happened. */
   readonly resends: boolean
+  /** The classes of its errors that say that a command was never written to the socket. */
+  readonly unsent: ReadonlySet<string>
   /** The server of this key can be reached, as far as the client knows. */
   isReady(key: string): boolean
   /** The client connects or has connected. */
@@ -122,10 +124,17 @@ function sendOptions(signal?: AbortSignal): NodeRedisSendOptions {
 
 const SEND_OPTIONS: NodeRedisSendOptions = { timeout: 0, typeMapping: { 37: Array } }
 
+// By class: the reason of an abort signal has the name AbortError as well, and says nothing about what was sent.
+const UNSENT_BY_NODE_REDIS: ReadonlySet<string> = new Set(['AbortError', 'ClientClosedError', 'ClientOfflineError'])
+
+/** ioredis has an AbortError, too, which says that a command was sent. */
+const UNSENT_BY_IOREDIS: ReadonlySet<string> = new Set()
+
 function nodeRedis(client: NodeRedisClient): RedisLink {
   const cache = client.clientSideCache
   return {
     resends: false,
+    unsent: UNSENT_BY_NODE_REDIS,
     isReady: () => client.isReady,
     isStarted: () => client.isOpen,
     send: (_key, args, signal) => client.sendCommand(args, sendOptions(signal)),
@@ -146,6 +155,7 @@ const WRITES = false
 function nodeRedisCluster(client: NodeRedisCluster): RedisLink {
   return {
     resends: false,
+    unsent: UNSENT_BY_NODE_REDIS,
     // A node whose connection was never needed so far has no client yet.
     isReady: (key) => client.isOpen && client.isReady !== false && client.slots[keySlot(key)]?.master.client?.isReady !== false,
     isStarted: () => client.isOpen,
@@ -167,6 +177,7 @@ function nodeRedisSentinel(client: NodeRedisSentinel): RedisLink {
   return {
     // When the connection breaks it looks for the new primary and sends the command there.
     resends: true,
+    unsent: UNSENT_BY_NODE_REDIS,
     isReady: () => client.isReady,
     isStarted: () => client.isOpen,
     send: (_key, args, signal) => client.sendCommand(WRITES, args, sendOptions(signal)),
@@ -187,6 +198,7 @@ function ioRedis(client: IoRedisClient): RedisLink {
   const settled = resends ? undefined : settleOnClose(client)
   return {
     resends,
+    unsent: UNSENT_BY_IOREDIS,
     isReady: () => client.status === 'ready',
     isStarted: () => isStarted(client.status),
     send: (_key, args) => settled?.(call(client, args)) ?? call(client, args),
@@ -214,6 +226,7 @@ function ioRedisCluster(client: IoRedisCluster): RedisLink {
   return {
     // It tries again when a node cannot be reached.
     resends: true,
+    unsent: UNSENT_BY_IOREDIS,
     isReady: () => client.status === 'ready',
     isStarted: () => isStarted(client.status),
     send: (_key, args) => call(client, args),
@@ -267,15 +280,16 @@ export function notConnected(): SessionError {
 // Answers that Redis gives before a command has changed anything.
 const REFUSALS = new Set(['ASK', 'BUSY', 'CLUSTERDOWN', 'CROSSSLOT', 'LOADING', 'MASTERDOWN', 'MISCONF', 'MOVED', 'NOAUTH', 'NOPERM', 'NOREPLICAS', 'NOSCRIPT', 'OOM', 'READONLY', 'TRYAGAIN', 'WRONGPASS'])
 
-// Errors of the clients that say the command was never written to the socket.
-const UNSENT = new Set(['AbortError', 'ClientClosedError', 'ClientOfflineError'])
+// Those of them with which Redis can refuse WAIT as well, behind a command that it has done: the others are for commands with a key, or for those that write.
+const REFUSALS_OF_WAIT = new Set(['BUSY', 'LOADING', 'MASTERDOWN', 'NOAUTH', 'NOPERM', 'WRONGPASS'])
 
-/** Says the same of a command that the store itself did not pass on. */
+/** Says of a command that the store itself did not pass it on. */
 export class UnsentError extends Error {}
 
-// By class: the reason of an abort signal has the name AbortError as well, and says nothing about what was sent.
-function isUnsent(cause: unknown): boolean {
-  return cause instanceof UnsentError || (cause instanceof Error && UNSENT.has(cause.constructor.name))
+/** Whether an error of two commands, of which the second is WAIT, can be that of WAIT alone. */
+export function canBeOfWait(cause: unknown): boolean {
+  const code = replyCode(cause)
+  return code !== undefined && !(REFUSALS.has(code) && !REFUSALS_OF_WAIT.has(code))
 }
 
 /**
@@ -286,7 +300,8 @@ export function failed(cause: unknown, link: RedisLink, worst: 'none' | 'unknown
   if (cause instanceof SessionError) return cause
   const code = replyCode(cause)
   // A client that sends by itself again says of its last attempt only that it did nothing.
-  const refused = !link.resends && (isUnsent(cause) || (code !== undefined && REFUSALS.has(code)))
+  const isUnsent = cause instanceof UnsentError || (cause instanceof Error && link.unsent.has(cause.constructor.name))
+  const refused = !link.resends && (isUnsent || (code !== undefined && REFUSALS.has(code)))
   const none = worst === 'none' || refused
   if (typeof cause === 'object' && cause !== null) Reflect.deleteProperty(cause, 'command')
   const what = code ?? kindOf(cause)

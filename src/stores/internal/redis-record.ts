@@ -9,7 +9,7 @@ import { escapeText, unescapeText } from './escape.ts'
 // Few fields, since a client takes its time for each; and those of a live record have at most 64 bytes each, up to which Redis keeps a hash as a compact list.
 
 /** Below this, and above its negative, are all numbers of a record: a larger one is damage, here as in the scripts. */
-export const NUMBER_LIMIT = 1e16
+export const NUMBER_LIMIT = Number.MAX_SAFE_INTEGER
 
 /** Milliseconds that Redis keeps a record after its deadline. Its TTL is a broom, not the judge. */
 export const KEPT_AFTER_DEADLINE_MS = 60_000

@@ -32,6 +32,7 @@ if deadline and math.max(math.abs(version), math.abs(touched), math.abs(deadline
 -- The highest score that the record's terms were given: its deadline, unless that was moved earlier.
 local scored = string.match(stored[5] or '', '^%d+$')
 if not scored or tonumber(scored) >= ${NUMBER_LIMIT} then scored = expires end
+local function nextVersion() return string.format('%.0f', math.min(version + 1, ${NUMBER_LIMIT - 1})) end
 `
 
 /** The terms of the record, for an answer that begins with the words given. */
@@ -54,6 +55,8 @@ if deadline and not ended and deadline > tonumber(ARGV[1]) then
   redis.call('HSET', key, '!', head)
   return {'ok'}
 end
+-- What this creation made has ended since, and a client sends it again: an end stays.
+if deadline and ended and created == ARGV[1] and (hash == ARGV[4] or string.find(superseded or '', ARGV[4] .. '\\n', 1, true) == 1) then return {'exists'} end
 -- Behind a first write Redis lets a script go on although the memory is full, so nothing is deleted in vain.
 if redis.call('EXISTS', key) == 1 then redis.call('DEL', key) end
 -- Lua's unpack gives some thousands at once.
@@ -89,7 +92,7 @@ end
 local removes = sets + 2 * ARGV[10]
 local terms = removes + ARGV[11]
 
-local newVersion = string.format('%.0f', version + 1)
+local newVersion = nextVersion()
 if ARGV[5] ~= '' and tonumber(ARGV[5]) > tonumber(touched) then touched = ARGV[5] end
 local moves = ARGV[6] ~= '' and (ARGV[7] == 'replace' or tonumber(ARGV[6]) > deadline)
 if moves then expires = ARGV[6] end
@@ -125,7 +128,7 @@ if not deadline then
   return {'absent'}
 end
 local answer = withTerms({'ok', scored})
-local tombstone = table.concat({string.format('%.0f', version + 1), touched, ARGV[3], nonce, ARGV[1], ARGV[2]}, '\\n')
+local tombstone = table.concat({nextVersion(), touched, ARGV[3], nonce, ARGV[1], ARGV[2]}, '\\n')
 redis.call('DEL', key)
 redis.call('HSET', key, '!x', tombstone, '!h', stored[3], '!s', scored)
 if superseded then redis.call('HSET', key, '!p', superseded) end

@@ -24,7 +24,8 @@ async function logIn(page: Page): Promise<void> {
 }
 
 async function press(page: Page, button: 'visit' | 'logout'): Promise<void> {
-  await page.click(`#${button}`)
+  // The page that the form leads to, not the one before, which says Hello as well.
+  await Promise.all([page.waitForEvent('load'), page.click(`#${button}`)])
   await page.waitForSelector(button === 'visit' ? 'text=Hello' : 'text=Bye')
 }
 

@@ -56,7 +56,7 @@ describe.runIf(needed)('the demo in Chromium (install the package chromium)', ()
       const context = await browser.newContext()
       const [one, two] = [await context.newPage(), await context.newPage()]
       await one.goto(url)
-      await one.click('text=Green tea')
+      await answered(one, () => one.click('text=Green tea'))
       const [before] = await context.cookies()
       await logIn(one, 'Ada')
       const [after] = await context.cookies()

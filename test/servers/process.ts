@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process'
-import { accessSync, constants, readFileSync } from 'node:fs'
+import { accessSync, constants, existsSync, readdirSync, readFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -13,7 +13,7 @@ export interface ServerProcess {
   readonly exited: Promise<void>
   /** What it has written to stdout and stderr, at most the last 64 KiB. */
   output(): string
-  /** Sends a signal to this process and to no other. */
+  /** Sends a signal to this process and to no other. Returns after SIGSTOP when every thread of it stands still, on Linux. */
   signal(name: NodeJS.Signals): void
   /** Sends a signal to this process and to those that it has started itself. Linux only. */
   signalAll(name: NodeJS.Signals): void
@@ -115,10 +115,15 @@ function launch({ command, args, cwd, env, uid, gid, stopSignal = 'SIGTERM' }: S
     pid: child.pid ?? -1,
     exited,
     output,
-    signal: (name) => void child.kill(name),
-    signalAll(name) {
-      for (const pid of childrenOf(child.pid)) process.kill(pid, name)
+    signal(name) {
       child.kill(name)
+      if (name === 'SIGSTOP') waitUntilStopped(child.pid)
+    },
+    signalAll(name) {
+      const pids = childrenOf(child.pid)
+      for (const pid of pids) process.kill(pid, name)
+      child.kill(name)
+      if (name === 'SIGSTOP') for (const pid of [...pids, child.pid]) waitUntilStopped(pid)
     },
     async stop() {
       child.kill('SIGCONT')
@@ -127,6 +132,23 @@ function launch({ command, args, cwd, env, uid, gid, stopSignal = 'SIGTERM' }: S
       await exited
       clearTimeout(patience)
     },
+  }
+}
+
+// The signal is only on its way when kill returns: a thread may still answer what comes at once. Not forever, since a process can end meanwhile.
+function waitUntilStopped(pid: number | undefined): void {
+  for (const end = performance.now() + 1000; performance.now() < end && !isStopped(pid);) continue
+}
+
+function isStopped(pid: number | undefined): boolean {
+  const threads = `/proc/${pid}/task`
+  if (!existsSync(threads)) return true
+  try {
+    // The state follows the name, which is in brackets and may hold any.
+    return readdirSync(threads).every((thread) => /^\d+ \(.*\) [TtZX]/s.test(readFileSync(`${threads}/${thread}/stat`, 'utf8')))
+  } catch {
+    // A thread that has ended meanwhile.
+    return false
   }
 }
 

@@ -14,8 +14,10 @@ import type { Store } from '../core/store.ts'
 import { createSessions } from '../index.ts'
 import { describeStore } from '../testing/describe-store.ts'
 import { TestExchange } from '../testing/exchange.ts'
+import { RedisCaller } from './internal/redis-caller.ts'
 import { failed, linkTo, UnsentError, type RedisClient } from './internal/redis-client.ts'
 import { fieldsOf, recordFromReply } from './internal/redis-record.ts'
+import { CREATE } from './internal/redis-scripts.ts'
 import { keySlot } from './internal/redis-slot.ts'
 import { redisStore, type RedisStoreOptions } from './redis.ts'
 
@@ -600,6 +602,15 @@ describe('A failed write', () => {
     expect(failed(cause, link, 'unknown').outcome).toBe('none')
     expect(failed(cause, { ...link, resends: true }, 'unknown').outcome).toBe('unknown')
     expect(failed(cause, { ...link, resends: true }, 'none').outcome).toBe('none')
+  })
+
+  it('may have been made where WAIT is refused, also behind a slot that has moved', async () => {
+    for (const codes of [['NOPERM'], ['MOVED', 'NOPERM']]) {
+      const sendAndWait = async (): Promise<never> => { throw new Error(`${codes.shift()} refused`) }
+      const caller = new RedisCaller({ ...link, isReady: () => true, send: async () => 0, sendAndWait }, { minReplicas: 1, replicaTimeout: 1 })
+      await expect(caller.run(CREATE, 'key', [])).rejects.toMatchObject({ code: 'ERR_SESSION_STORE', outcome: 'unknown' })
+      expect(codes).toEqual([])
+    }
   })
 
   it('may have been made after the AbortError of ioredis, which says that a command was sent', () => {

@@ -96,13 +96,13 @@ export class RedisCaller {
   async #transmitAndWait(key: string, command: string[], signal: AbortSignal): Promise<Answer> {
     const { minReplicas, replicaTimeout } = this.#settings
     const wait = ['WAIT', String(minReplicas), String(Math.ceil(replicaTimeout * 1000))]
-    const [reply, acknowledged] = await this.#link.sendAndWait(key, command, wait).catch(async (error: unknown) => {
-      if (canBeOfWait(error)) throw unconfirmed(error)
+    const sendBoth = (): Promise<readonly unknown[]> => this.#link.sendAndWait(key, command, wait).catch((error: unknown) => { throw canBeOfWait(error) ? unconfirmed(error) : error })
+    const [reply, acknowledged] = await sendBoth().catch(async (error: unknown) => {
       if (replyCode(error) !== 'MOVED') throw error
       // A batch does not follow to the slot's new node; a single command does, and tells the client where that is.
       await this.#link.send(key, ['EXISTS', key], signal)
       assertWanted(signal)
-      return this.#link.sendAndWait(key, command, wait)
+      return sendBoth()
     })
     const answer = answerOf(reply)
     if (WROTE.has(answer[0]) && Number(acknowledged) < minReplicas) throw tooFewReplicas(Number(acknowledged), minReplicas)

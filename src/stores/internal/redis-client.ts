@@ -277,11 +277,9 @@ export function notConnected(): SessionError {
   return new SessionError('ERR_SESSION_STORE', 'The Redis client is not connected, so nothing was sent. Calls succeed again once it has reconnected; check that the server runs and can be reached.', { outcome: 'none' })
 }
 
-// Answers that Redis gives before a command has changed anything.
-const REFUSALS = new Set(['ASK', 'BUSY', 'CLUSTERDOWN', 'CROSSSLOT', 'LOADING', 'MASTERDOWN', 'MISCONF', 'MOVED', 'NOAUTH', 'NOPERM', 'NOREPLICAS', 'NOSCRIPT', 'OOM', 'READONLY', 'TRYAGAIN', 'WRONGPASS'])
-
-// Those of them with which Redis can refuse WAIT as well, behind a command that it has done: the others are for commands with a key, or for those that write.
-const REFUSALS_OF_WAIT = new Set(['BUSY', 'LOADING', 'MASTERDOWN', 'NOAUTH', 'NOPERM', 'WRONGPASS'])
+// Answers that Redis gives before a command has changed anything: to any, also to a WAIT behind one that has been done, and to those with a key, or that write.
+const REFUSALS_OF_ANY = new Set(['BUSY', 'LOADING', 'MASTERDOWN', 'NOAUTH', 'NOPERM', 'WRONGPASS'])
+const REFUSALS_OF_WRITES = new Set(['ASK', 'CLUSTERDOWN', 'CROSSSLOT', 'MISCONF', 'MOVED', 'NOREPLICAS', 'NOSCRIPT', 'OOM', 'READONLY', 'TRYAGAIN'])
 
 /** Says of a command that the store itself did not pass it on. */
 export class UnsentError extends Error {}
@@ -289,7 +287,7 @@ export class UnsentError extends Error {}
 /** Whether an error of two commands, of which the second is WAIT, can be that of WAIT alone. */
 export function canBeOfWait(cause: unknown): boolean {
   const code = replyCode(cause)
-  return code !== undefined && !(REFUSALS.has(code) && !REFUSALS_OF_WAIT.has(code))
+  return code !== undefined && !REFUSALS_OF_WRITES.has(code)
 }
 
 /**
@@ -301,7 +299,7 @@ export function failed(cause: unknown, link: RedisLink, worst: 'none' | 'unknown
   const code = replyCode(cause)
   // A client that sends by itself again says of its last attempt only that it did nothing.
   const isUnsent = cause instanceof UnsentError || (cause instanceof Error && link.unsent.has(cause.constructor.name))
-  const refused = !link.resends && (isUnsent || (code !== undefined && REFUSALS.has(code)))
+  const refused = !link.resends && (isUnsent || (code !== undefined && (REFUSALS_OF_ANY.has(code) || REFUSALS_OF_WRITES.has(code))))
   const none = worst === 'none' || refused
   if (typeof cause === 'object' && cause !== null) Reflect.deleteProperty(cause, 'command')
   const what = code ?? kindOf(cause)

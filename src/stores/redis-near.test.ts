@@ -10,6 +10,7 @@ import { commandsDuring, needsRedis, startRedis, type RedisServer } from '../../
 import { describeWithServer } from '../../test/servers/suite.ts'
 import { createSessions } from '../index.ts'
 import { makeEntries, NEVER, type SessionRecord } from '../core/record.ts'
+import type { Patch } from '../core/patch.ts'
 import type { Store } from '../core/store.ts'
 import { redisStore } from './redis.ts'
 
@@ -111,6 +112,17 @@ describeWithServer('redisStore with a near cache', needsRedis, (binary) => {
       })
     })
 
+    it('keeps the answer to a fresh read', async () => {
+      await withBoth(kind, async ({ near, prefix }) => {
+        await near.create('id', newRecord())
+        const commands = await commandsDuring(server, prefix, async () => {
+          await near.read('id', { fresh: true })
+          expect(near.read('id')).toEqual(newRecord())
+        })
+        expect(commands).toEqual(['HGETALL'])
+      })
+    })
+
     it('sees its own writes at once', async () => {
       await withBoth(kind, async ({ near }) => {
         await near.create('id', newRecord())
@@ -122,6 +134,79 @@ describeWithServer('redisStore with a near cache', needsRedis, (binary) => {
         expect((await near.read('id'))?.ended).toBeDefined()
         expect(await near.create('id', { ...newRecord(), createdAt: NOW + 120_000, nonce: 'again' })).toBe(true)
         expect((await near.read('id'))?.nonce).toBe('again')
+      })
+    })
+
+    it('keeps what its own writes make of a session', async () => {
+      await withBoth(kind, async ({ near, far, prefix }) => {
+        const patches: readonly Partial<Patch>[] = [
+          { set: [['d:a', '2'], ['d:\u0000', 'b']] }, { set: [['d:c', '3']], remove: ['d:a'], expect: [['d:a', '2']], tokenHash: 'hash' },
+          { touchedAt: NOW + 1, expiresAt: NOW + 7_200_000, index: ['term'] }, { touchedAt: NOW, expiresAt: NOW + 1_000_000 },
+          { rotateTo: 'next', expiresAt: NOW + 60_000, deadline: 'replace', index: ['term', 'other'] }, { set: [], remove: ['d:none'] }, { expiresAt: NEVER },
+        ]
+        await near.create('id', newRecord())
+        const made: unknown[] = []
+        const stored: unknown[] = []
+        const commands: string[] = []
+        for (const [n, patch] of patches.entries()) {
+          commands.push(...await commandsDuring(server, prefix, async () => {
+            await near.read('id')
+            expect(await near.patch('id', { now: NOW, nonce: String(n), ...patch })).toEqual({ status: 'ok', version: n + 2 })
+            made.push(near.read('id'))
+          }))
+          stored.push(await far.read('id'))
+        }
+        expect(made).toEqual(stored)
+        expect(commands.filter((command) => command === 'HGETALL')).toHaveLength(1)
+      })
+    })
+
+    it('keeps nothing of a write that changed nothing', async () => {
+      await withBoth(kind, async ({ near, prefix }) => {
+        await near.create('id', newRecord())
+        for (const patch of [{ tokenHash: 'other' }, { expect: [['d:a', '2']] }, { nonce: 'made' }] as const) {
+          await near.read('id')
+          await near.patch('id', { now: NOW, nonce: 'near', set: [['d:a', '3']], ...patch })
+          expect(await commandsDuring(server, prefix, async () => expect(await near.read('id')).toEqual(newRecord()))).toEqual(['HGETALL'])
+        }
+      })
+    })
+
+    it('hears of a change made elsewhere after its own', async () => {
+      await withBoth(kind, async ({ near, far, client }) => {
+        await near.create('id', newRecord())
+        await near.read('id')
+        await near.patch('id', { now: NOW, nonce: 'near', set: [['d:a', '2']] })
+        const told = emitted(client.clientSideCache, 'invalidate')
+        await far.end('id', 'revoked', NOW)
+        await told
+        expect((await near.read('id'))?.ended?.because).toBe('revoked')
+      })
+    })
+
+    it('keeps neither of two writes of its own at once', async () => {
+      await withBoth(kind, async ({ near, far }) => {
+        await near.create('id', newRecord())
+        await near.read('id')
+        await Promise.all(['b', 'c', 'd'].map((key) => near.patch('id', { now: NOW, nonce: key, set: [[`d:${key}`, '1']] })))
+        expect(await near.read('id')).toEqual(await far.read('id'))
+        expect((await near.read('id'))?.entries).toEqual(makeEntries({ 'd:a': '1', 'd:b': '1', 'd:c': '1', 'd:d': '1' }))
+      })
+    })
+
+    it('keeps nothing of a write of its own that a change elsewhere overtook', async () => {
+      await withProxy(kind, async ({ near, far, proxy }) => {
+        await near.create('id', newRecord())
+        await near.read('id')
+        const answered = proxy.hold()
+        const writing = near.patch('id', { now: NOW, nonce: 'near', set: [['d:a', '2']] })
+        await answered
+        const told = proxy.hold()
+        await far.end('id', 'revoked', NOW)
+        await told
+        proxy.release()
+        expect((await writing).status).toBe('ok')
+        expect((await near.read('id'))?.ended?.because).toBe('revoked')
       })
     })
 
@@ -259,6 +344,32 @@ describeWithServer('redisStore with a near cache', needsRedis, (binary) => {
         expect(performance.now() - frozen).toBeLessThan(1000)
         proxy.cut()
       }, 300)
+    })
+  })
+
+  it('keeps nothing of a write of its own that found another record than was known', async () => {
+    // The one notice that comes is of the change elsewhere.
+    await withProxy('node-redis without notices of its own writes', async ({ near, far, proxy }) => {
+      await near.create('id', newRecord())
+      await near.read('id')
+      const told = proxy.hold()
+      await far.patch('id', { now: NOW, nonce: 'far', set: [['d:b', '2']] })
+      await told
+      const answered = proxy.hold()
+      const writing = near.patch('id', { now: NOW, nonce: 'near', set: [['d:a', '2']] })
+      await answered
+      proxy.release()
+      expect(await writing).toEqual({ status: 'ok', version: 3 })
+      expect((await near.read('id'))?.entries).toEqual(makeEntries({ 'd:a': '2', 'd:b': '2' }))
+    })
+  })
+
+  it('keeps nothing of a write of its own of which it was not told', async () => {
+    await withBoth('node-redis without notices of its own writes', async ({ near, prefix }) => {
+      await near.create('id', newRecord())
+      await near.read('id')
+      await near.patch('id', { now: NOW, nonce: 'near', set: [['d:a', '2']] })
+      expect(await commandsDuring(server, prefix, async () => void (await near.read('id')))).toEqual(['HGETALL'])
     })
   })
 

@@ -1,5 +1,5 @@
 import { isSessionError, SessionError } from '../core/errors.ts'
-import { GONE, type Patch, type PatchResult } from '../core/patch.ts'
+import { applyPatch, GONE, type Patch, type PatchResult } from '../core/patch.ts'
 import { NEVER, TOMBSTONE_AGE_MS, type EndReason, type SessionId, type SessionRecord } from '../core/record.ts'
 import type { Awaitable, PatchOptions, ReadOptions, Store, SweepRequest } from '../core/store.ts'
 import { escapeText } from './internal/escape.ts'
@@ -8,7 +8,7 @@ import { failed, linkTo, whenReady, type RedisClient, type RedisLink } from './i
 import { listenForEnds, type EndsListener, type RedisSubscriber } from './internal/redis-ends.ts'
 import { NearRecords } from './internal/redis-near.ts'
 import { deadlineFromHead, entryField, fieldsOf, headLine, millisecondsToKeep, recordFromReply, replyText } from './internal/redis-record.ts'
-import { CREATE, END, INDEX, PATCH, SWEEP, UNINDEX, type RedisScript } from './internal/redis-scripts.ts'
+import { CREATE, END, INDEX, PATCH, PATCH_TRACKED, SWEEP, UNINDEX, type RedisScript } from './internal/redis-scripts.ts'
 import { checkServer } from './internal/redis-server.ts'
 
 export type { RedisClient } from './internal/redis-client.ts'
@@ -129,21 +129,25 @@ class RedisStore implements Store {
 
   read(id: SessionId, options: ReadOptions = {}): Awaitable<SessionRecord | undefined> {
     const key = this.#recordKey(id)
-    const near = options.fresh === true ? undefined : this.#near
+    const near = this.#near
     if (near === undefined) return this.#fetch(key, options)
-    return near.get(key) ?? near.load(key, () => this.#fetch(key, options))
+    const kept = options.fresh === true ? undefined : near.get(key)
+    return kept ?? near.load(key, () => this.#fetch(key, options))
   }
 
   async #fetch(key: string, { signal }: ReadOptions): Promise<SessionRecord | undefined> {
     return recordFromReply(await this.#caller.read(key, ['HGETALL', key], signal))
   }
 
-  // Dropped before the script is sent and again when it has run: it may be sent twice, and a read in between keeps what was.
-  #change(script: RedisScript, key: string, args: readonly string[], options?: RunOptions): Promise<Answer> {
-    const near = this.#near
-    near?.drop(key)
-    const answer = this.#caller.run(script, key, args, options)
-    return near === undefined ? answer : answer.finally(() => near.drop(key))
+  #change(script: RedisScript, key: string, args: readonly string[]): Promise<Answer> {
+    const send = (): Promise<Answer> => this.#caller.run(script, key, args)
+    return this.#near === undefined ? send() : this.#near.write(key, send)
+  }
+
+  #patch(id: SessionId, patch: Patch, options: RunOptions): Promise<Answer> {
+    const [key, args] = [this.#recordKey(id), patchArguments(patch)]
+    if (this.#near === undefined) return this.#caller.run(PATCH, key, args, options)
+    return this.#near.write(key, () => this.#caller.run(PATCH_TRACKED, key, args, options), (known, answer) => recordAfter(known, patch, answer))
   }
 
   async create(id: SessionId, record: SessionRecord): Promise<boolean> {
@@ -161,7 +165,7 @@ class RedisStore implements Store {
     try {
       const score = index.length === 0 ? NEVER : await this.#listAhead(id, patch, signal)
       if (score === undefined) return GONE
-      const [status, detail, expiresAt] = await this.#change(PATCH, this.#recordKey(id), patchArguments(patch), { signal })
+      const [status, detail, expiresAt] = await this.#patch(id, patch, { signal })
       if (status === 'conflict') return conflict(detail)
       if (status !== 'ok') return GONE
       // Another request moved the deadline further than this one knew, perhaps without this one's terms.
@@ -340,6 +344,12 @@ function patchArguments(patch: Patch): string[] {
   for (const key of remove) args.push(entryField(key))
   args.push(...index)
   return args
+}
+
+/** What the script has made of a record, if this was the one that it found. Any answer but ok has no version. */
+function recordAfter(known: SessionRecord, patch: Patch, [, version]: Answer): SessionRecord | undefined {
+  const applied = applyPatch(known, patch)
+  return applied.status === 'ok' && applied.record !== known && applied.record.version === Number(version) ? applied.record : undefined
 }
 
 /** Tells an absent text from an empty one. */

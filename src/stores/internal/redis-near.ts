@@ -30,16 +30,22 @@ interface Kept {
 // would no longer end a process that has none.
 const BREAKS = [errorMonitor, 'end', 'reconnecting', 'ready'] as const
 
+/** A read or a write under way whose answer may be kept. */
+interface Turn {
+  /** How many more notices of a change it outlives: a write is told of itself. */
+  notices: number
+}
+
 /**
- * The records that were read lately, by their keys, parsed. They leave when the server says that they have
+ * The records that were read or written lately, by their keys, parsed. They leave when the server says that they have
  * changed, when the connection breaks, and after the ttl in any case. Those who read share them, so they are frozen.
  */
 export class NearRecords {
   readonly #link: NearLink
   /** Oldest first, which are those whose time is over first. */
   readonly #kept = new Map<string, Kept>()
-  /** The read of each key whose answer may be kept. One that a change overtakes is taken off: its answer may be the older. */
-  readonly #reads = new Map<string, symbol>()
+  /** The one of each key. One that a change overtakes is taken off: its answer may be the older. */
+  readonly #turns = new Map<string, Turn>()
   #listens = false
 
   constructor(link: NearLink) {
@@ -70,29 +76,53 @@ export class NearRecords {
   /** Reads from the server and keeps the answer. That there is none is not kept: anybody can ask for ids that do not exist. */
   async load(key: string, read: () => Promise<SessionRecord | undefined>): Promise<SessionRecord | undefined> {
     // Of several reads at once one is enough.
-    if (!this.#listens || this.#reads.has(key)) return read()
-    const turn = Symbol(key)
-    this.#reads.set(key, turn)
-    // From before it is sent, so that the ttl is the most by which an answer is old.
-    const until = performance.now() + this.#link.ttl
+    if (!this.#listens || this.#turns.has(key)) return read()
+    const { turn, until } = this.#begin(key, { notices: 0 })
     try {
       const record = await read()
-      if (record !== undefined && this.#reads.get(key) === turn) this.#keep(key, { record: frozen(record), until })
+      if (record !== undefined && this.#turns.get(key) === turn) this.#keep(key, record, until)
       return record
     } finally {
-      if (this.#reads.get(key) === turn) this.#reads.delete(key)
+      if (this.#turns.get(key) === turn) this.#turns.delete(key)
     }
   }
 
-  /** Forgets a key that changes, and the answer to a read of it that is under way. */
-  drop(key: string): void {
-    this.#kept.delete(key)
-    this.#reads.delete(key)
+  /**
+   * Makes a change. What is kept of the record is dropped before it is sent, and what a read in between has kept once it is made: it may
+   * be sent twice. `become` tells from the answer what the record that was known has become, if it can: that is kept, and needs a script
+   * that reads the record once more behind its last write, or the server would not tell of the next change.
+   */
+  async write<Answer>(key: string, send: () => Promise<Answer>, become?: (known: SessionRecord, answer: Answer) => SessionRecord | undefined): Promise<Answer> {
+    const known = become === undefined ? undefined : this.get(key)
+    this.#drop(key)
+    if (known === undefined) return send().finally(() => this.#drop(key))
+    const { turn, until } = this.#begin(key, { notices: 1 })
+    let record: SessionRecord | undefined
+    try {
+      const answer = await send()
+      // Told of one change, which is this one: of what comes behind it, it will be told.
+      if (this.#turns.get(key) === turn && turn.notices === 0) record = become?.(known, answer)
+      return answer
+    } finally {
+      this.#drop(key)
+      if (record !== undefined) this.#keep(key, record, until)
+    }
   }
 
-  #keep(key: string, kept: Kept): void {
+  // The time is from before anything is sent, so that the ttl is the most by which an answer is old.
+  #begin(key: string, turn: Turn): { readonly turn: Turn; readonly until: number } {
+    this.#turns.set(key, turn)
+    return { turn, until: performance.now() + this.#link.ttl }
+  }
+
+  #drop(key: string): void {
     this.#kept.delete(key)
-    this.#kept.set(key, kept)
+    this.#turns.delete(key)
+  }
+
+  #keep(key: string, record: SessionRecord, until: number): void {
+    this.#kept.delete(key)
+    this.#kept.set(key, { record: frozen(record), until })
     const now = performance.now()
     for (const [oldest, { until }] of this.#kept) {
       if (until > now && this.#kept.size <= this.#link.maxEntries) return
@@ -103,11 +133,17 @@ export class NearRecords {
   readonly #onInvalidate = (key: unknown): void => {
     // A Buffer, by the client's version and settings.
     if (key === null) this.#dropAll()
-    else this.drop(String(key))
+    else this.#hear(String(key))
+  }
+
+  #hear(key: string): void {
+    const turn = this.#turns.get(key)
+    if (turn === undefined || turn.notices === 0) return this.#drop(key)
+    turn.notices -= 1
   }
 
   readonly #dropAll = (): void => {
     this.#kept.clear()
-    this.#reads.clear()
+    this.#turns.clear()
   }
 }

@@ -75,7 +75,7 @@ return {'ok', least}
  * those: field and =text or ''; field and text; field; term.
  * Answers ok, the version and the deadline; gone; or conflict and the record.
  */
-export const PATCH = script(`${HEAD}
+const PATCHING = `${HEAD}
 if not deadline or ended or deadline <= tonumber(ARGV[1]) then return {'gone'} end
 if nonce == ARGV[2] then
   redis.call('HSET', key, '!', head)
@@ -111,8 +111,13 @@ if moves then
   if stored[5] or highest ~= expires then redis.call('HSET', key, '!s', highest) end
   if ARGV[8] == '' then redis.call('PERSIST', key) else redis.call('PEXPIRE', key, ARGV[8]) end
 end
-return {'ok', newVersion, expires}
-`)
+`
+const PATCHED = `return {'ok', newVersion, expires}`
+
+export const PATCH = script(`${PATCHING}${PATCHED}`)
+
+/** The same, and the server remembers that this connection knows the record as it is now. */
+export const PATCH_TRACKED = script(`${PATCHING}redis.call('HEXISTS', key, '!')\n${PATCHED}`)
 
 /**
  * ARGV: the reason, now, the end of the tombstone's time, milliseconds to keep it, the channel, the id.

@@ -6,15 +6,15 @@ import type { Program, Scenario } from './subjects.ts'
 
 const benchFolder = join(import.meta.dirname, '..')
 
-/** A server of the benchmark that answers, with the cookies of two visitors: one with about 1 KB, one with 10. */
+/** A server of the benchmark that answers, with the cookies of two visitors for each connection: one with about 1 KB, one with 10. */
 export interface Running {
   readonly child: ChildProcess
   readonly origin: string
   readonly connections: number
   /** Whether it has no sessions. */
   readonly isBare: boolean
-  readonly small: string
-  readonly large: string
+  readonly small: readonly string[]
+  readonly large: readonly string[]
 }
 
 /** One measured stretch. */
@@ -35,12 +35,12 @@ export async function start({ program: [file, ...words], connections = 16 }: Pro
   if (typeof port !== 'number' || child.exitCode !== null) throw new Error(`${file} ${words.join(' ')} did not start:\n${output}`)
   const origin = `http://127.0.0.1:${port}`
   child.once('exit', (code) => { if (child.connected) console.error(`${file} ${words.join(' ')} ended by itself (${code}):\n${output}`) })
-  return withNewVisitors({ child, origin, connections, isBare: words.includes('bare'), small: '', large: '' }, scenarios)
+  return withNewVisitors({ child, origin, connections, isBare: words.includes('bare'), small: [], large: [] }, scenarios)
 }
 
 /** The same server, with visitors who have written nothing yet. */
 export async function withNewVisitors(running: Running, scenarios: readonly Scenario[]): Promise<Running> {
-  return { ...running, small: await logIn(running.origin, '/login'), large: scenarios.includes('large') ? await logIn(running.origin, '/login-large') : '' }
+  return { ...running, small: await logInAll(running, '/login'), large: scenarios.includes('large') ? await logInAll(running, '/login-large') : [] }
 }
 
 /** Each server ends, and takes its files away, when it is no longer connected. */
@@ -61,6 +61,12 @@ async function ask(url: string, cookie = ''): Promise<Response> {
   }
 }
 
+async function logInAll({ origin, connections }: Running, path: string): Promise<readonly string[]> {
+  const cookies: string[] = []
+  while (cookies.length < connections) cookies.push(await logIn(origin, path))
+  return cookies
+}
+
 async function logIn(origin: string, path: string): Promise<string> {
   return cookiesOf(await ask(origin + path))
 }
@@ -75,12 +81,17 @@ function cookiesOf({ headers }: Response): string {
 export async function load({ child, origin, isBare, connections, small, large }: Running, scenario: Scenario, seconds: number): Promise<Measured> {
   const autocannon: unknown = createRequire(join(benchFolder, 'peers', 'package.json'))('autocannon')
   if (typeof autocannon !== 'function') throw new Error('autocannon is not installed')
-  const cookie = scenario === 'anonymous' ? '' : scenario === 'large' ? large : small
+  const cookies = scenario === 'anonymous' ? [] : scenario === 'large' ? [...large] : [...small]
+  // A visitor for each connection: requests of one session seldom come sixteen at once.
+  const setupClient = (client: { setHeaders(headers: object): void }): void => {
+    const cookie = cookies.pop()
+    if (cookie !== undefined && cookie !== '') client.setHeaders({ cookie })
+  }
   const beginning = beginningOf(scenario, isBare)
   const before = await cpuOf(child)
   const verifyBody = (body: unknown): boolean => String(body).startsWith(beginning)
   // It ends with the sample during which the time is over; its samples take a second unless told otherwise.
-  const result: unknown = await Reflect.apply(autocannon, undefined, [{ url: `${origin}/${scenario}`, connections, duration: seconds, sampleInt: 50, verifyBody, ...(cookie !== '' && { headers: { cookie } }) }])
+  const result: unknown = await Reflect.apply(autocannon, undefined, [{ url: `${origin}/${scenario}`, connections, duration: seconds, sampleInt: 50, verifyBody, setupClient }])
   const { requests, latency, duration, errors, non2xx, mismatches } = result as { requests: { total: number }; latency: { p99: number }; duration: number; errors: number; non2xx: number; mismatches: number }
   if (errors + non2xx + mismatches > 0) throw new Error(`${errors + non2xx} requests failed, and ${mismatches} had a wrong answer.`)
   return { perSecond: requests.total / duration, p99: latency.p99, cpu: ((await cpuOf(child)) - before) / requests.total }

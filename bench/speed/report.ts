@@ -72,7 +72,7 @@ export function report(rows: readonly Row[], { rounds, seconds, beginning, warmU
   return `# Results
 
 Throughput as a ratio to the same server without any session: 1.00 is no cost at all. Medians of ${rounds} pairs of ${seconds} s, bare and measured in turns in one
-run after ${beginning} s of load on both, and ${warmUp} s more in each column, 16 connections, load from another process. Both are sent the same requests, with the same cookies. Sessions of 8 keys and about 1 KB, or 10 KB. The columns "CPU" are the ratio of the processor time that the
+run after ${beginning} s of load on both, and ${warmUp} s more in each column, 16 connections, load from another process. A visitor for each connection; both servers are sent the same requests, with the same cookies. Sessions of 8 keys and about 1 KB, or 10 KB. The columns "CPU" are the ratio of the processor time that the
 two servers took for a request; p99 in milliseconds. Beside the speed, what is lost: keys missing after 100 parallel requests that set one each, and logouts undone by a request
 that was under way. Node ${process.versions.node}, ${cpus().length} cores (${cpus()[0]?.model.trim() ?? 'unknown'}).
 

@@ -44,7 +44,7 @@ export class NearRecords {
   readonly #link: NearLink
   /** Oldest first, which are those whose time is over first. */
   readonly #kept = new Map<string, Kept>()
-  /** The one of each key. One that a change overtakes is taken off: its answer may be the older. */
+  /** Of each key one at most. One that a change overtakes is taken off: its answer may be the older. */
   readonly #turns = new Map<string, Turn>()
   #listens = false
 
